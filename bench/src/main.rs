@@ -1,0 +1,2 @@
+//! Scenarios that measure Peerage against named baselines.
+fn main() {}

@@ -1,0 +1,2 @@
+//! The `peerage` daemon and command line.
+fn main() {}

@@ -1,0 +1,1 @@
+//! What Peerage peers say to one another.

@@ -1,0 +1,1 @@
+//! What a Peerage group remembers, and why it is believed.
