@@ -5,5 +5,7 @@ pub mod id;
 pub mod judge;
 pub mod order;
 pub mod record;
+pub mod store;
+pub mod summary;
 pub mod time;
 pub mod validate;
