@@ -5,6 +5,8 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
+# A shell that was open when Rust was installed does not know where it is.
+export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
 .PHONY: help prerequisites prerequisites-lint demo test lint fmt bench fuzz
 
 PREREQUISITES := ./deploy/scripts/prerequisites.sh
