@@ -12,7 +12,7 @@ set -eu
 
 purpose=${1:-build}
 # What is missing, and the package that brings it, by package manager.
-missing= apt= dnf= brew=
+missing='' apt='' dnf='' brew=''
 
 have() { command -v "$1" >/dev/null 2>&1; }
 
