@@ -1,0 +1,440 @@
+//! Two connected peers show each other their membership of one group.
+//!
+//! The peer with the lower peer id is the *chooser*: it picks the connection and sends the first
+//! frame. The other may only [`Knock`]. Nobody learns anything before proving membership: the
+//! first frame can be recognised only by who holds the group's discovery secret, it is answered
+//! only once the chain and the node binding in it verify, and everything else is refused alike,
+//! after the same delay ([`REFUSAL_DELAY`]), without a byte.
+//!
+//! ```text
+//! chooser                                   responder
+//!   Hello  { nonce, tag, sealed credentials } ──►  finds the group by tag, verifies
+//!          verifies  ◄── Reply { nonce, sealed Accept(credentials) | Busy(referrals) }
+//!   Confirm ──►                                    both sides open the link
+//! ```
+//!
+//! TLS proves the peer id of each side, the binding ties it to an identity, the chain ties the
+//! identity to the group: one message each way is a complete proof.
+
+mod keys;
+
+use std::{sync::Arc, time::Duration};
+
+use libp2p_identity::PeerId;
+use multiaddr::Multiaddr;
+use peerage_records::{
+    id::{GroupId, IdentityKey},
+    time::Timestamp,
+};
+use rand::CryptoRng;
+use serde_bytes::ByteBuf;
+use thiserror::Error;
+
+pub use keys::{HANDLE_BYTES, Handle};
+use keys::{HelloKeys, ReplyKeys};
+
+use crate::{
+    binding::{BindingError, NodeBinding},
+    gmc::{self, Chain, GmcError, VerifiedGmc},
+    secret::DiscoverySecret,
+    wire::{
+        WireError,
+        admission::{
+            Answer, Confirm, Credentials, Hello, Knock, MAX_ADDRESSES, MAX_REFERRALS, Referral,
+            Reply,
+        },
+    },
+};
+
+/// Every refusal is given this long after the frame it refuses arrived, whatever the reason, so
+/// that its timing says nothing. Longer than verifying the longest chain on a loaded machine.
+pub const REFUSAL_DELAY: Duration = Duration::from_millis(500);
+
+/// Why an exchange did not lead to admission.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum AdmissionError {
+    /// No group of ours has the secret this frame was made with.
+    #[error("the frame belongs to no group of this node")]
+    UnknownGroup,
+    /// A frame that is not what the exchange expects now.
+    #[error(transparent)]
+    Wire(#[from] WireError),
+    /// A sealed part does not open: altered, or made with another key.
+    #[error("sealed part does not open")]
+    Sealed,
+    /// The peer id is not one that may start an exchange with us.
+    #[error("the peer is not the chooser of this pair")]
+    NotChooser,
+    /// The chain of certificates does not verify.
+    #[error("membership does not verify: {0}")]
+    Chain(#[from] GmcError),
+    /// The node binding does not verify.
+    #[error("node binding does not verify: {0}")]
+    Binding(#[from] BindingError),
+    /// Chain and binding name different identities.
+    #[error("the binding is by another identity than the membership's subject")]
+    OtherIdentity,
+    /// The member has been refused by this group's rules (blocked, revoked).
+    #[error("the member is not welcome")]
+    Unwelcome,
+    /// A frame that does not fit the state of the exchange.
+    #[error("frame out of turn")]
+    OutOfTurn,
+}
+
+impl AdmissionError {
+    /// A short stable word for logs and metrics.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::UnknownGroup => "unknown_group",
+            Self::Wire(_) => "malformed",
+            Self::Sealed => "sealed",
+            Self::NotChooser => "not_chooser",
+            Self::Chain(_) => "chain",
+            Self::Binding(_) => "binding",
+            Self::OtherIdentity => "other_identity",
+            Self::Unwelcome => "unwelcome",
+            Self::OutOfTurn => "out_of_turn",
+        }
+    }
+}
+
+/// What this node shows when it asks to be admitted to one group, or admits.
+#[derive(Debug, Clone)]
+pub struct Presented {
+    /// Our binding, encoded.
+    pub binding: Arc<[u8]>,
+    /// Our chain, encoded.
+    pub chain: Arc<[u8]>,
+    /// Where we listen.
+    pub addresses: Vec<Multiaddr>,
+    /// How many neighbours we have in the group.
+    pub neighbours: u8,
+}
+
+impl Presented {
+    fn credentials(&self) -> Credentials {
+        Credentials {
+            binding: ByteBuf::from(self.binding.to_vec()),
+            chain: ByteBuf::from(self.chain.to_vec()),
+            addresses: encode_addresses(&self.addresses),
+            neighbours: self.neighbours,
+        }
+    }
+}
+
+/// A peer that has proved its membership of the group.
+#[derive(Debug, Clone)]
+pub struct Admitted {
+    /// The group it is a member of.
+    pub group: GroupId,
+    /// The peer, as TLS proved it.
+    pub peer: PeerId,
+    /// Its membership.
+    pub gmc: VerifiedGmc,
+    /// The proof holds until then: the earlier end of binding and membership.
+    pub until: Timestamp,
+    /// Where it says it listens.
+    pub addresses: Vec<Multiaddr>,
+    /// How many neighbours it had when it said so.
+    pub neighbours: u8,
+    /// Names the link on the wire; known to these two peers only.
+    pub handle: Handle,
+}
+
+/// One group as admission sees it.
+#[derive(Debug, Clone, Copy)]
+pub struct Gate<'a> {
+    /// The group.
+    pub group: &'a GroupId,
+    /// Its discovery secret.
+    pub secret: &'a DiscoverySecret,
+}
+
+/// Whether `local` starts the exchanges between the two peers. The other side knocks.
+#[must_use]
+pub fn is_chooser(local: &PeerId, remote: &PeerId) -> bool {
+    local.to_bytes() < remote.to_bytes()
+}
+
+/// Makes the bytes of a knock at `remote` for the group of `gate`.
+pub fn knock(gate: Gate<'_>, local: &PeerId, remote: &PeerId, rng: &mut impl CryptoRng) -> Vec<u8> {
+    let nonce = random(rng);
+    let tag = keys::knock_tag(gate.secret, local, remote, &nonce);
+    Knock { nonce, tag }.encode()
+}
+
+/// Finds the group a knock from `remote` is about.
+///
+/// # Errors
+/// When the bytes are no knock, or belong to none of the groups.
+pub fn hear_knock<'a>(
+    bytes: &[u8],
+    mut gates: impl Iterator<Item = Gate<'a>>,
+    local: &PeerId,
+    remote: &PeerId,
+) -> Result<GroupId, AdmissionError> {
+    let knock = Knock::decode(bytes)?;
+    gates
+        .find(|gate| {
+            keys::same(
+                &keys::knock_tag(gate.secret, remote, local, &knock.nonce),
+                &knock.tag,
+            )
+        })
+        .map(|gate| *gate.group)
+        .ok_or(AdmissionError::UnknownGroup)
+}
+
+/// The chooser's side, between Hello and Reply.
+#[derive(Debug)]
+pub struct Chooser {
+    group: GroupId,
+    remote: PeerId,
+    nonce: [u8; 32],
+}
+
+/// What a Reply led to.
+#[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a value that lives for one statement"
+)]
+pub enum Outcome {
+    /// Send the frame, then open the link.
+    Admitted(Admitted, Vec<u8>),
+    /// The member is full; try the others it names.
+    Busy(Vec<(PeerId, Vec<Multiaddr>)>),
+}
+
+impl Chooser {
+    /// Starts an exchange; the bytes are the Hello frame.
+    pub fn start(
+        gate: Gate<'_>,
+        presented: &Presented,
+        local: &PeerId,
+        remote: &PeerId,
+        rng: &mut impl CryptoRng,
+    ) -> (Self, Vec<u8>) {
+        let nonce = random(rng);
+        let keys = HelloKeys::derive(gate.secret, local, remote, &nonce);
+        let hello = Hello {
+            nonce,
+            tag: keys.tag(),
+            sealed: ByteBuf::from(keys.seal(&presented.credentials().encode())),
+        };
+        let chooser = Self {
+            group: *gate.group,
+            remote: *remote,
+            nonce,
+        };
+        (chooser, hello.encode())
+    }
+
+    /// The group this exchange is about.
+    #[must_use]
+    pub fn group(&self) -> &GroupId {
+        &self.group
+    }
+
+    /// Takes the responder's Reply.
+    ///
+    /// # Errors
+    /// When anything in it does not verify; the exchange is then to be ended.
+    pub fn on_reply(
+        &self,
+        gate: Gate<'_>,
+        local: &PeerId,
+        frame: &[u8],
+        now: Timestamp,
+    ) -> Result<Outcome, AdmissionError> {
+        let reply = Reply::decode(frame)?;
+        let keys = ReplyKeys::derive(gate.secret, local, &self.remote, &self.nonce, &reply.nonce);
+        let opened = keys.open(&reply.sealed).ok_or(AdmissionError::Sealed)?;
+        match Answer::decode(&opened)? {
+            Answer::Busy(referrals) => Ok(Outcome::Busy(read_referrals(&referrals))),
+            Answer::Accept(credentials) => {
+                let admitted = check(&credentials, &self.group, &self.remote, keys.handle(), now)?;
+                let confirm = Confirm {
+                    sealed: ByteBuf::from(keys.seal_confirm()),
+                };
+                Ok(Outcome::Admitted(admitted, confirm.encode()))
+            }
+        }
+    }
+}
+
+/// The responder's side, between Reply and Confirm.
+#[derive(Debug)]
+pub struct Responder {
+    admitted: Admitted,
+    keys: ReplyKeys,
+}
+
+/// A Hello whose credentials verified, before the responder has decided what to answer.
+#[derive(Debug)]
+pub struct Heard {
+    admitted: Admitted,
+    keys: ReplyKeys,
+    nonce: [u8; 32],
+}
+
+impl Heard {
+    /// Reads a Hello from `remote`: which group, and is it a member?
+    ///
+    /// # Errors
+    /// When it belongs to none of the groups, or does not verify. All are to be refused alike.
+    pub fn hello<'a>(
+        frame: &[u8],
+        mut gates: impl Iterator<Item = Gate<'a>>,
+        local: &PeerId,
+        remote: &PeerId,
+        now: Timestamp,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Self, AdmissionError> {
+        let hello = Hello::decode(frame)?;
+        if is_chooser(local, remote) {
+            return Err(AdmissionError::NotChooser);
+        }
+        let (gate, hello_keys) = gates
+            .find_map(|gate| {
+                let keys = HelloKeys::derive(gate.secret, remote, local, &hello.nonce);
+                keys::same(&keys.tag(), &hello.tag).then_some((gate, keys))
+            })
+            .ok_or(AdmissionError::UnknownGroup)?;
+        let opened = hello_keys
+            .open(&hello.sealed)
+            .ok_or(AdmissionError::Sealed)?;
+        let credentials = Credentials::decode(&opened)?;
+        let nonce = random(rng);
+        let keys = ReplyKeys::derive(gate.secret, remote, local, &hello.nonce, &nonce);
+        let admitted = check(&credentials, gate.group, remote, keys.handle(), now)?;
+        Ok(Self {
+            admitted,
+            keys,
+            nonce,
+        })
+    }
+
+    /// Who it is.
+    #[must_use]
+    pub fn admitted(&self) -> &Admitted {
+        &self.admitted
+    }
+
+    /// Answers with our own proof; the bytes are the Reply frame.
+    #[must_use]
+    pub fn accept(self, presented: &Presented) -> (Responder, Vec<u8>) {
+        let frame = self.reply(&Answer::Accept(presented.credentials()));
+        let responder = Responder {
+            admitted: self.admitted,
+            keys: self.keys,
+        };
+        (responder, frame)
+    }
+
+    /// Answers that there is no room, and who else may have some.
+    #[must_use]
+    pub fn busy(self, others: &[(PeerId, Vec<Multiaddr>)]) -> Vec<u8> {
+        self.reply(&Answer::Busy(write_referrals(others)))
+    }
+
+    fn reply(&self, answer: &Answer) -> Vec<u8> {
+        Reply {
+            nonce: self.nonce,
+            sealed: ByteBuf::from(self.keys.seal(&answer.encode())),
+        }
+        .encode()
+    }
+}
+
+impl Responder {
+    /// The group this exchange is about.
+    #[must_use]
+    pub fn group(&self) -> &GroupId {
+        &self.admitted.group
+    }
+
+    /// Takes the chooser's Confirm; the link may then be opened.
+    ///
+    /// # Errors
+    /// When it does not open.
+    pub fn on_confirm(self, frame: &[u8]) -> Result<Admitted, AdmissionError> {
+        let confirm = Confirm::decode(frame)?;
+        if !self.keys.opens_confirm(&confirm.sealed) {
+            return Err(AdmissionError::Sealed);
+        }
+        Ok(self.admitted)
+    }
+}
+
+/// The whole proof: chain, binding, and that they speak of one identity.
+fn check(
+    credentials: &Credentials,
+    group: &GroupId,
+    remote: &PeerId,
+    handle: Handle,
+    now: Timestamp,
+) -> Result<Admitted, AdmissionError> {
+    let binding = NodeBinding::decode(&credentials.binding)?;
+    let identity: IdentityKey = binding.verify(remote, now)?;
+    let chain = Chain::decode(&credentials.chain)?;
+    let gmc = gmc::verify(&chain, group, now)?;
+    if gmc.subject() != identity {
+        return Err(AdmissionError::OtherIdentity);
+    }
+    Ok(Admitted {
+        group: *group,
+        peer: *remote,
+        until: gmc.not_after().min(binding.not_after()),
+        gmc,
+        addresses: decode_addresses(&credentials.addresses),
+        neighbours: credentials.neighbours,
+        handle,
+    })
+}
+
+pub(crate) fn encode_addresses(addresses: &[Multiaddr]) -> Vec<ByteBuf> {
+    addresses
+        .iter()
+        .take(MAX_ADDRESSES)
+        .map(|address| ByteBuf::from(address.to_vec()))
+        .collect()
+}
+
+/// Addresses that are none are left out: they are hints.
+pub(crate) fn decode_addresses(addresses: &[ByteBuf]) -> Vec<Multiaddr> {
+    addresses
+        .iter()
+        .filter_map(|bytes| Multiaddr::try_from(bytes.to_vec()).ok())
+        .collect()
+}
+
+pub(crate) fn write_referrals(others: &[(PeerId, Vec<Multiaddr>)]) -> Vec<Referral> {
+    others
+        .iter()
+        .take(MAX_REFERRALS)
+        .map(|(peer, addresses)| Referral {
+            peer: ByteBuf::from(peer.to_bytes()),
+            addresses: encode_addresses(addresses),
+        })
+        .collect()
+}
+
+pub(crate) fn read_referrals(referrals: &[Referral]) -> Vec<(PeerId, Vec<Multiaddr>)> {
+    referrals
+        .iter()
+        .filter_map(|referral| {
+            let peer = PeerId::from_bytes(&referral.peer).ok()?;
+            Some((peer, decode_addresses(&referral.addresses)))
+        })
+        .collect()
+}
+
+fn random(rng: &mut impl CryptoRng) -> [u8; 32] {
+    let mut bytes = [0; 32];
+    rng.fill_bytes(&mut bytes);
+    bytes
+}

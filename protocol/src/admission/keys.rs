@@ -1,0 +1,195 @@
+//! Keys of one exchange. All derive from the group's discovery secret, both peer ids and fresh
+//! nonces, by HKDF-SHA256 (RFC 5869); each seals exactly one message, so the AEAD nonce is zero.
+
+use std::fmt;
+
+use chacha20poly1305::{ChaCha20Poly1305, KeyInit, Nonce, aead::Aead};
+use hkdf::Hkdf;
+use libp2p_identity::PeerId;
+use sha2::Sha256;
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+use crate::secret::DiscoverySecret;
+
+/// Length of a link's handle.
+pub const HANDLE_BYTES: usize = 32;
+
+/// Names a link on the wire. As good as a password between its two ends, so never printed.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Handle([u8; HANDLE_BYTES]);
+
+impl Handle {
+    /// The bytes that go in front of every stream of the link.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; HANDLE_BYTES] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Handle(…)")
+    }
+}
+
+#[derive(Zeroize, ZeroizeOnDrop)]
+struct SealingKey([u8; 32]);
+
+impl SealingKey {
+    fn seal(&self, plain: &[u8]) -> Vec<u8> {
+        self.cipher()
+            .encrypt(&Nonce::default(), plain)
+            .expect("a frame is far below the cipher's limit")
+    }
+
+    fn open(&self, sealed: &[u8]) -> Option<Vec<u8>> {
+        self.cipher().decrypt(&Nonce::default(), sealed).ok()
+    }
+
+    fn cipher(&self) -> ChaCha20Poly1305 {
+        ChaCha20Poly1305::new(&self.0.into())
+    }
+}
+
+/// Keys of the first frame.
+pub(super) struct HelloKeys {
+    tag: [u8; 16],
+    key: SealingKey,
+}
+
+impl HelloKeys {
+    pub(super) fn derive(
+        secret: &DiscoverySecret,
+        chooser: &PeerId,
+        responder: &PeerId,
+        nonce: &[u8; 32],
+    ) -> Self {
+        let hkdf = pair(secret, "peerage admission hello", chooser, responder, nonce);
+        Self {
+            tag: expand(&hkdf, b"tag"),
+            key: SealingKey(expand(&hkdf, b"credentials")),
+        }
+    }
+
+    pub(super) fn tag(&self) -> [u8; 16] {
+        self.tag
+    }
+
+    pub(super) fn seal(&self, plain: &[u8]) -> Vec<u8> {
+        self.key.seal(plain)
+    }
+
+    pub(super) fn open(&self, sealed: &[u8]) -> Option<Vec<u8>> {
+        self.key.open(sealed)
+    }
+}
+
+/// Keys of the second and third frame, and the handle.
+pub(super) struct ReplyKeys {
+    answer: SealingKey,
+    confirm: SealingKey,
+    handle: Handle,
+}
+
+impl ReplyKeys {
+    pub(super) fn derive(
+        secret: &DiscoverySecret,
+        chooser: &PeerId,
+        responder: &PeerId,
+        hello_nonce: &[u8; 32],
+        reply_nonce: &[u8; 32],
+    ) -> Self {
+        let mut nonces = [0; 64];
+        nonces[..32].copy_from_slice(hello_nonce);
+        nonces[32..].copy_from_slice(reply_nonce);
+        let hkdf = pair(
+            secret,
+            "peerage admission reply",
+            chooser,
+            responder,
+            &nonces,
+        );
+        Self {
+            answer: SealingKey(expand(&hkdf, b"answer")),
+            confirm: SealingKey(expand(&hkdf, b"confirm")),
+            handle: Handle(expand(&hkdf, b"handle")),
+        }
+    }
+
+    pub(super) fn handle(&self) -> Handle {
+        self.handle
+    }
+
+    pub(super) fn seal(&self, plain: &[u8]) -> Vec<u8> {
+        self.answer.seal(plain)
+    }
+
+    pub(super) fn open(&self, sealed: &[u8]) -> Option<Vec<u8>> {
+        self.answer.open(sealed)
+    }
+
+    pub(super) fn seal_confirm(&self) -> Vec<u8> {
+        self.confirm.seal(&[])
+    }
+
+    pub(super) fn opens_confirm(&self, sealed: &[u8]) -> bool {
+        self.confirm
+            .open(sealed)
+            .is_some_and(|plain| plain.is_empty())
+    }
+}
+
+impl fmt::Debug for HelloKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("HelloKeys(…)")
+    }
+}
+
+impl fmt::Debug for ReplyKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ReplyKeys(…)")
+    }
+}
+
+/// The tag of a knock by `from` at `at`.
+pub(super) fn knock_tag(
+    secret: &DiscoverySecret,
+    from: &PeerId,
+    at: &PeerId,
+    nonce: &[u8; 32],
+) -> [u8; 16] {
+    expand(
+        &pair(secret, "peerage admission knock", from, at, nonce),
+        b"tag",
+    )
+}
+
+/// Compares without leaking where the difference is.
+pub(super) fn same(a: &[u8; 16], b: &[u8; 16]) -> bool {
+    a.iter().zip(b).fold(0, |seen, (x, y)| seen | (x ^ y)) == 0
+}
+
+fn pair(
+    secret: &DiscoverySecret,
+    label: &str,
+    first: &PeerId,
+    second: &PeerId,
+    nonces: &[u8],
+) -> Hkdf<Sha256> {
+    let mut material = secret.derive(label).to_vec();
+    for peer in [first, second] {
+        let bytes = peer.to_bytes();
+        material.push(bytes.len() as u8);
+        material.extend_from_slice(&bytes);
+    }
+    let hkdf = Hkdf::new(Some(nonces), &material);
+    material.zeroize();
+    hkdf
+}
+
+fn expand<const N: usize>(hkdf: &Hkdf<Sha256>, label: &[u8]) -> [u8; N] {
+    let mut out = [0; N];
+    hkdf.expand(label, &mut out)
+        .expect("HKDF-SHA256 gives up to 8 160 bytes");
+    out
+}

@@ -1,0 +1,277 @@
+//! Changes our own applications make: draft, sign, validate, store, and only then spread.
+
+use peerage_records::{
+    codec::SignedRecord,
+    id::{RecordType, ReplicaId},
+    record::Record,
+    store::{Origin, Put, PutOutcome},
+    validate::validate,
+};
+
+use super::{
+    Change, ChangeError, CommandId, Engine, Event, Found, Now, Operation, Output, Read,
+    StoreFailure,
+};
+
+/// How often a change of a record is made anew when another change overtook it.
+const MAX_ATTEMPTS: u32 = 8;
+
+/// A change that waits for the store.
+#[derive(Debug)]
+pub(super) struct Pending {
+    /// `None` for the records the engine publishes itself.
+    command: Option<CommandId>,
+    replica: ReplicaId,
+    step: Step,
+    attempts: u32,
+}
+
+#[derive(Debug)]
+enum Step {
+    /// Waits for the current version of the record to be changed.
+    Reading(Change),
+    /// Waits until the new version is durable; the change is kept in case it lost.
+    Storing(SignedRecord, Option<Change>),
+}
+
+impl Engine {
+    pub(super) fn on_command(
+        &mut self,
+        command: CommandId,
+        replica: ReplicaId,
+        change: Change,
+        now: Now,
+    ) {
+        let Some(state) = self.groups.get(&replica) else {
+            self.reply(Some(command), Err(ChangeError::NotOpen));
+            return;
+        };
+        if !state.synchronised {
+            self.reply(Some(command), Err(ChangeError::NotReady));
+            return;
+        }
+        let pending = Pending {
+            command: Some(command),
+            replica,
+            step: Step::Reading(change),
+            attempts: 0,
+        };
+        self.begin(pending, now);
+    }
+
+    fn begin(&mut self, mut pending: Pending, now: Now) {
+        let Step::Reading(change) = pending.step else {
+            return;
+        };
+        match change {
+            Change::Publish(draft) => {
+                let Some(state) = self.groups.get(&pending.replica) else {
+                    self.reply(pending.command, Err(ChangeError::NotOpen));
+                    return;
+                };
+                let mut entropy = [0; 8];
+                rand::Rng::fill_bytes(&mut self.rng, &mut entropy);
+                let record = Record::create(draft, state.group, state.me(), entropy, now.timestamp);
+                match record {
+                    Ok(record) => self.store_own(
+                        pending.command,
+                        pending.replica,
+                        record,
+                        None,
+                        pending.attempts,
+                        now,
+                    ),
+                    Err(error) => self.reply(pending.command, Err(error.into())),
+                }
+            }
+            Change::Update(id, _) | Change::Delete(id) => {
+                let replica = pending.replica;
+                pending.step = Step::Reading(change);
+                let operation = self.operation(Operation::Change(pending));
+                self.outputs.push_back(Output::Read {
+                    operation,
+                    replica,
+                    read: Read::Record(id),
+                });
+            }
+        }
+    }
+
+    pub(super) fn on_change_found(
+        &mut self,
+        pending: Pending,
+        result: Result<Found, StoreFailure>,
+        now: Now,
+    ) {
+        let Step::Reading(change) = pending.step else {
+            return;
+        };
+        let next = match result {
+            Err(failure) => Err(failure.into()),
+            Ok(Found::Record(Some(current))) => {
+                self.next_version(pending.replica, current.record(), &change, now)
+            }
+            Ok(_) => Err(ChangeError::NotFound),
+        };
+        match next {
+            Ok(record) => self.store_own(
+                pending.command,
+                pending.replica,
+                record,
+                Some(change),
+                pending.attempts,
+                now,
+            ),
+            Err(error) => self.reply(pending.command, Err(error)),
+        }
+    }
+
+    fn next_version(
+        &self,
+        replica: ReplicaId,
+        current: &Record,
+        change: &Change,
+        now: Now,
+    ) -> Result<Record, ChangeError> {
+        let me = self.groups.get(&replica).ok_or(ChangeError::NotOpen)?.me();
+        if current.deleted || current.expires <= now.timestamp {
+            return Err(ChangeError::NotFound);
+        }
+        match change {
+            Change::Update(_, update) => Ok(current.update(update.clone(), me, now.timestamp)?),
+            Change::Delete(_) => Ok(current.delete(me, now.timestamp)?),
+            Change::Publish(_) => Err(ChangeError::NotFound),
+        }
+    }
+
+    /// Signs our version, validates it as if it were another's, and has it stored.
+    fn store_own(
+        &mut self,
+        command: Option<CommandId>,
+        replica: ReplicaId,
+        record: Record,
+        change: Option<Change>,
+        attempts: u32,
+        now: Now,
+    ) {
+        let Some(state) = self.groups.get(&replica) else {
+            self.reply(command, Err(ChangeError::NotOpen));
+            return;
+        };
+        let signed = SignedRecord::sign(record, |bytes| state.identity.sign(bytes));
+        match validate(signed.clone(), &state.group, &state.roster, now.timestamp) {
+            Err(rejection) => self.reply(command, Err(rejection.into())),
+            Ok(record) => {
+                let operation = self.operation(Operation::Change(Pending {
+                    command,
+                    replica,
+                    step: Step::Storing(signed, change),
+                    attempts,
+                }));
+                self.outputs.push_back(Output::Put {
+                    operation,
+                    puts: vec![Put {
+                        replica,
+                        record,
+                        origin: Origin::Local,
+                    }],
+                });
+            }
+        }
+    }
+
+    pub(super) fn on_change_stored(
+        &mut self,
+        pending: Pending,
+        result: Result<Vec<PutOutcome>, StoreFailure>,
+        now: Now,
+    ) {
+        let Step::Storing(signed, change) = pending.step else {
+            return;
+        };
+        let outcome = match result {
+            Err(failure) => {
+                self.reply(pending.command, Err(failure.into()));
+                return;
+            }
+            Ok(outcomes) => outcomes.into_iter().next(),
+        };
+        match (outcome, change) {
+            (Some(PutOutcome::Stored(stored)), _) => {
+                self.emit(Event::RecordStored {
+                    origin: Origin::Local,
+                    outcome: "stored",
+                });
+                self.emit(Event::RecordChanged {
+                    replica: pending.replica,
+                    change: stored,
+                });
+                self.gossip(pending.replica, &signed);
+                self.reply(pending.command, Ok(signed));
+            }
+            // Another version won between our reading and our storing: change that one.
+            (_, Some(change)) if pending.attempts < MAX_ATTEMPTS => {
+                let again = Pending {
+                    command: pending.command,
+                    replica: pending.replica,
+                    step: Step::Reading(change),
+                    attempts: pending.attempts + 1,
+                };
+                self.begin(again, now);
+            }
+            _ => self.reply(pending.command, Err(ChangeError::Conflict)),
+        }
+    }
+
+    fn gossip(&mut self, replica: ReplicaId, signed: &SignedRecord) {
+        let Some(state) = self.groups.get(&replica) else {
+            return;
+        };
+        if state.online.is_some() {
+            self.outputs.push_back(Output::Gossip {
+                group: state.group,
+                bytes: signed.bytes().to_vec(),
+            });
+        }
+    }
+
+    /// Publishes our own membership record if the replica lacks it or holds an older one.
+    pub(super) fn publish_membership(
+        &mut self,
+        replica: ReplicaId,
+        members: &[SignedRecord],
+        now: Now,
+    ) {
+        let Some(state) = self.groups.get(&replica) else {
+            return;
+        };
+        let chain = state.gmc.chain().encode().to_vec();
+        let me = state.me();
+        let held = members.iter().find(|signed| signed.record().creator == me);
+        let expires = state
+            .gmc
+            .not_after()
+            .min(peerage_records::record::MAX_EXPIRY);
+        let record = match held {
+            Some(held) if held.record().payload == chain => return,
+            Some(held) => held.record().update_reserved(expires, chain, now.timestamp),
+            None => Record::create_reserved(
+                RecordType::MEMBERSHIP,
+                state.group,
+                me,
+                expires,
+                chain,
+                now.timestamp,
+            ),
+        };
+        if let Ok(record) = record {
+            self.store_own(None, replica, record, None, 0, now);
+        }
+    }
+
+    fn reply(&mut self, command: Option<CommandId>, result: Result<SignedRecord, ChangeError>) {
+        if let Some(command) = command {
+            self.outputs.push_back(Output::Reply { command, result });
+        }
+    }
+}

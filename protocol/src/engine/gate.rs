@@ -1,0 +1,377 @@
+//! Admission exchanges, and what they lead to.
+
+use libp2p_identity::PeerId;
+use peerage_records::id::ReplicaId;
+
+use super::{Engine, Event, ExchangeNumber, Now, Output};
+use crate::{
+    admission::{
+        self, AdmissionError, Admitted, Chooser, Gate, Heard, Outcome, REFUSAL_DELAY, Responder,
+        is_chooser, write_referrals,
+    },
+    neighbours::MIN_NEIGHBOURS,
+    wire::link::LinkFrame,
+};
+
+/// Refusals waiting for their moment. The network half bounds exchanges per peer; this bounds them
+/// in all, and what is over it is refused at once.
+const MAX_REFUSALS: usize = 4_096;
+
+/// An exchange under way.
+#[derive(Debug)]
+pub(super) struct Exchange {
+    peer: PeerId,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    /// We sent Hello.
+    Chooser(ReplicaId, Chooser),
+    /// We sent Reply.
+    Responder(ReplicaId, Box<Responder>),
+    /// Nothing more is expected; it ends when its time has come.
+    Over,
+}
+
+impl Engine {
+    pub(super) fn on_knock(&mut self, peer: PeerId, bytes: &[u8], _now: Now) {
+        let heard = admission::hear_knock(bytes, self.gates(), &self.local, &peer);
+        let Ok(group) = heard else {
+            return;
+        };
+        let Some(replica) = self.online.get(&group).copied() else {
+            return;
+        };
+        let welcome = self
+            .groups
+            .get(&replica)
+            .is_some_and(|state| !state.neighbours.is_banned(&peer));
+        if welcome && is_chooser(&self.local, &peer) {
+            self.outputs
+                .push_back(Output::StartExchange { peer, replica });
+        }
+    }
+
+    pub(super) fn on_exchange_started(
+        &mut self,
+        peer: PeerId,
+        replica: ReplicaId,
+        exchange: Option<ExchangeNumber>,
+        now: Now,
+    ) {
+        let presented = self.presented(&replica, now);
+        let (Some(exchange), Some(presented)) = (exchange, presented) else {
+            self.approach_failed(replica, &peer, now);
+            return;
+        };
+        let Some(state) = self.groups.get(&replica) else {
+            return;
+        };
+        let (chooser, frame) =
+            Chooser::start(state.gate(), &presented, &self.local, &peer, &mut self.rng);
+        let state = State::Chooser(replica, chooser);
+        self.exchanges.insert(exchange, Exchange { peer, state });
+        self.outputs
+            .push_back(Output::SendExchange { exchange, frame });
+    }
+
+    pub(super) fn on_exchange_frame(
+        &mut self,
+        exchange: ExchangeNumber,
+        peer: PeerId,
+        frame: &[u8],
+        now: Now,
+    ) {
+        match self.exchanges.remove(&exchange) {
+            None => self.on_hello(exchange, peer, frame, now),
+            Some(Exchange {
+                state: State::Chooser(replica, chooser),
+                ..
+            }) => self.on_reply(exchange, peer, replica, &chooser, frame, now),
+            Some(Exchange {
+                state: State::Responder(replica, responder),
+                ..
+            }) => match responder.on_confirm(frame) {
+                Ok(admitted) => {
+                    self.admit(exchange, replica, &admitted, now);
+                    self.outputs.push_back(Output::EndExchange { exchange });
+                }
+                Err(error) => self.refuse(exchange, peer, &error, now),
+            },
+            Some(Exchange {
+                state: State::Over, ..
+            }) => self.refuse(exchange, peer, &AdmissionError::OutOfTurn, now),
+        }
+    }
+
+    fn on_hello(&mut self, exchange: ExchangeNumber, peer: PeerId, frame: &[u8], now: Now) {
+        let gates: Vec<Gate<'_>> = self
+            .online
+            .values()
+            .filter_map(|replica| self.groups.get(replica))
+            .map(|state| state.gate())
+            .collect();
+        let heard = Heard::hello(
+            frame,
+            gates.into_iter(),
+            &self.local,
+            &peer,
+            now.timestamp,
+            &mut self.rng,
+        )
+        .and_then(|heard| {
+            let replica = self
+                .online
+                .get(&heard.admitted().group)
+                .ok_or(AdmissionError::UnknownGroup)?;
+            let state = self
+                .groups
+                .get(replica)
+                .ok_or(AdmissionError::UnknownGroup)?;
+            if state.neighbours.is_banned(&peer) {
+                return Err(AdmissionError::Unwelcome);
+            }
+            Ok((*replica, heard))
+        });
+        match heard {
+            Ok((replica, heard)) => self.answer(exchange, peer, replica, heard, now),
+            Err(error) => self.refuse(exchange, peer, &error, now),
+        }
+    }
+
+    /// A member asks. There is room, or it is needy and room is made, or it is sent on.
+    fn answer(
+        &mut self,
+        exchange: ExchangeNumber,
+        peer: PeerId,
+        replica: ReplicaId,
+        heard: Heard,
+        now: Now,
+    ) {
+        let Some(presented) = self.presented(&replica, now) else {
+            return;
+        };
+        let has_room = self.has_room(replica, heard.admitted());
+        let Some(state) = self.groups.get(&replica) else {
+            return;
+        };
+        let (state, frame) = if has_room {
+            let (responder, frame) = heard.accept(&presented);
+            (State::Responder(replica, Box::new(responder)), frame)
+        } else {
+            (State::Over, heard.busy(&state.neighbours.referrals(&peer)))
+        };
+        self.exchanges.insert(exchange, Exchange { peer, state });
+        self.outputs
+            .push_back(Output::SendExchange { exchange, frame });
+    }
+
+    fn on_reply(
+        &mut self,
+        exchange: ExchangeNumber,
+        peer: PeerId,
+        replica: ReplicaId,
+        chooser: &Chooser,
+        frame: &[u8],
+        now: Now,
+    ) {
+        let Some(state) = self.groups.get(&replica) else {
+            self.outputs.push_back(Output::EndExchange { exchange });
+            return;
+        };
+        match chooser.on_reply(state.gate(), &self.local, frame, now.timestamp) {
+            Ok(Outcome::Admitted(admitted, confirm)) if self.has_room(replica, &admitted) => {
+                self.outputs.push_back(Output::SendExchange {
+                    exchange,
+                    frame: confirm,
+                });
+                self.admit(exchange, replica, &admitted, now);
+            }
+            // It has neighbours enough, and so have we.
+            Ok(Outcome::Admitted(..)) => {
+                self.outputs.push_back(Output::EndExchange { exchange });
+                self.approach_failed(replica, &peer, now);
+            }
+            Ok(Outcome::Busy(others)) => {
+                self.outputs.push_back(Output::EndExchange { exchange });
+                self.approach_failed(replica, &peer, now);
+                self.refer(replica, others, now);
+            }
+            Err(error) => {
+                self.outputs.push_back(Output::EndExchange { exchange });
+                self.approach_failed(replica, &peer, now);
+                self.emit(Event::AdmissionRefused {
+                    peer,
+                    reason: error.reason(),
+                });
+            }
+        }
+    }
+
+    /// Takes up possible members that another member named.
+    pub(super) fn refer(
+        &mut self,
+        replica: ReplicaId,
+        others: Vec<(PeerId, Vec<multiaddr::Multiaddr>)>,
+        now: Now,
+    ) {
+        if let Some(state) = self.groups.get_mut(&replica) {
+            for (other, addresses) in others {
+                if other != self.local {
+                    state.neighbours.suggest(other, addresses, now.instant);
+                }
+            }
+        }
+        self.approach(replica, now);
+    }
+
+    fn has_room(&self, replica: ReplicaId, newcomer: &Admitted) -> bool {
+        self.groups.get(&replica).is_some_and(|state| {
+            !state.neighbours.is_full()
+                || state.neighbours.get(&newcomer.peer).is_some()
+                || usize::from(newcomer.neighbours) < MIN_NEIGHBOURS
+        })
+    }
+
+    /// Both sides have proved themselves: the link opens.
+    fn admit(
+        &mut self,
+        exchange: ExchangeNumber,
+        replica: ReplicaId,
+        admitted: &Admitted,
+        now: Now,
+    ) {
+        let Some(state) = self.groups.get_mut(&replica) else {
+            return;
+        };
+        if state.online.is_none() {
+            return;
+        }
+        let peer = admitted.peer;
+        // The link is made anew: whatever went on over an earlier one is over.
+        let renewed = state.neighbours.get(&peer).is_some();
+        state.sync.forget(&peer);
+        let victim = (state.neighbours.is_full() && !renewed)
+            .then(|| state.neighbours.victim(&mut self.rng))
+            .flatten();
+        if let Some(victim) = victim {
+            self.send_away(replica, victim, now);
+        }
+        let Some(state) = self.groups.get_mut(&replica) else {
+            return;
+        };
+        state
+            .neighbours
+            .opened(admitted, now.timestamp, now.instant);
+        self.outputs.push_back(Output::OpenLink {
+            group: admitted.group,
+            peer,
+            exchange,
+            handle: admitted.handle,
+        });
+        self.learn(replica, admitted.gmc.clone(), now);
+        if !renewed {
+            self.emit(Event::NeighbourConnected {
+                replica,
+                peer,
+                member: admitted.gmc.subject(),
+                addresses: admitted.addresses.clone(),
+            });
+        }
+        self.meet(replica, peer, now);
+    }
+
+    fn send_away(&mut self, replica: ReplicaId, peer: PeerId, now: Now) {
+        let Some(state) = self.groups.get(&replica) else {
+            return;
+        };
+        let farewell = LinkFrame::Farewell {
+            referrals: write_referrals(&state.neighbours.referrals(&peer)),
+        };
+        self.outputs.push_back(Output::Send {
+            group: state.group,
+            peer,
+            frame: farewell.encode(),
+        });
+        self.close_link(replica, peer, "made room", now);
+    }
+
+    /// Every refusal looks the same: silence, and the end after a fixed while.
+    fn refuse(&mut self, exchange: ExchangeNumber, peer: PeerId, error: &AdmissionError, now: Now) {
+        self.emit(Event::AdmissionRefused {
+            peer,
+            reason: error.reason(),
+        });
+        if self.refusals.len() >= MAX_REFUSALS {
+            self.outputs.push_back(Output::EndExchange { exchange });
+            return;
+        }
+        let state = State::Over;
+        self.exchanges.insert(exchange, Exchange { peer, state });
+        self.refusals
+            .push_back((now.instant + REFUSAL_DELAY, exchange));
+    }
+
+    pub(super) fn on_exchange_ended(&mut self, exchange: ExchangeNumber, now: Now) {
+        let Some(Exchange { peer, state }) = self.exchanges.remove(&exchange) else {
+            return;
+        };
+        match state {
+            State::Chooser(replica, _) | State::Responder(replica, _) => {
+                self.approach_failed(replica, &peer, now);
+            }
+            State::Over => {}
+        }
+    }
+
+    pub(super) fn end_exchanges(&mut self, replica: ReplicaId) {
+        let ended: Vec<ExchangeNumber> = self
+            .exchanges
+            .iter()
+            .filter(|(_, exchange)| match &exchange.state {
+                State::Chooser(of, _) | State::Responder(of, _) => *of == replica,
+                State::Over => false,
+            })
+            .map(|(number, _)| *number)
+            .collect();
+        for exchange in ended {
+            self.exchanges.remove(&exchange);
+            self.outputs.push_back(Output::EndExchange { exchange });
+        }
+    }
+
+    pub(super) fn on_misbehaved(&mut self, peer: PeerId, now: Now) {
+        let replicas: Vec<ReplicaId> = self.online.values().copied().collect();
+        for replica in replicas {
+            self.ban(replica, peer, "broke the protocol", now);
+        }
+    }
+
+    /// Cuts a peer off for a while that did what no honest peer does.
+    pub(super) fn ban(&mut self, replica: ReplicaId, peer: PeerId, reason: &'static str, now: Now) {
+        if let Some(state) = self.groups.get(&replica)
+            && state.neighbours.get(&peer).is_some()
+        {
+            self.close_link(replica, peer, reason, now);
+        }
+        if let Some(state) = self.groups.get_mut(&replica) {
+            state.neighbours.ban(peer, now.instant);
+        }
+    }
+
+    fn approach_failed(&mut self, replica: ReplicaId, peer: &PeerId, now: Now) {
+        if let Some(state) = self.groups.get_mut(&replica)
+            && state.neighbours.get(peer).is_none()
+        {
+            state.neighbours.failed(peer, now.instant, &mut self.rng);
+        }
+    }
+
+    fn gates(&self) -> impl Iterator<Item = Gate<'_>> {
+        self.online
+            .values()
+            .filter_map(|replica| self.groups.get(replica))
+            .map(|state| state.gate())
+    }
+}

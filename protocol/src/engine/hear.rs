@@ -1,0 +1,288 @@
+//! Records heard from others: by gossip, and in answer to our questions.
+//!
+//! A record is judged by its signer's signature and membership, never by who handed it over. The
+//! neighbour is judged only for handing over what no honest peer could.
+
+use libp2p_identity::PeerId;
+use peerage_records::{
+    codec::SignedRecord,
+    id::{GroupId, IdentityKey, RecordId, RecordType, ReplicaId},
+    store::{Origin, Put, PutOutcome},
+    validate::{Fault, Rejection, ValidRecord, validate},
+};
+use serde_bytes::ByteBuf;
+
+use super::{Engine, Event, Now, Operation, Output, StoreFailure, Verdict};
+use crate::{gmc::VerifiedGmc, roster::Learned, wire::link::LinkFrame};
+
+/// Records no honest peer could have handed over, before the neighbour is cut off for a while.
+const MAX_OFFENCES: u32 = 8;
+
+/// Records on their way into the store, and who is to hear of it.
+#[derive(Debug)]
+pub(super) struct Storing {
+    pub(super) replica: ReplicaId,
+    pub(super) count: usize,
+    pub(super) source: Source,
+}
+
+/// How records came to us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Source {
+    /// By gossip, or released after waiting.
+    Gossip,
+    /// In answer to a session of ours with this neighbour.
+    Session(PeerId),
+    /// Offered by this neighbour under this number.
+    Offer(PeerId, u32),
+}
+
+impl Engine {
+    pub(super) fn on_heard(
+        &mut self,
+        group: GroupId,
+        source: PeerId,
+        message: Vec<u8>,
+        bytes: &[u8],
+        now: Now,
+    ) {
+        let Some(replica) = self.online.get(&group).copied() else {
+            return;
+        };
+        let (valid, verdict) = match SignedRecord::decode(bytes) {
+            Err(error) => {
+                self.offence(replica, source, error.to_string(), now);
+                (None, Verdict::Reject)
+            }
+            Ok(signed) => self.judge(replica, source, signed, now),
+        };
+        // Forward before disk: the next hop need not wait for ours.
+        self.outputs.push_back(Output::Verdict {
+            group,
+            source,
+            message,
+            verdict,
+        });
+        if let Some(valid) = valid {
+            self.store(replica, vec![valid], Source::Gossip, now);
+        }
+    }
+
+    /// Takes the envelopes of one frame; tells how many went to the store.
+    pub(super) fn take_records(
+        &mut self,
+        replica: ReplicaId,
+        peer: PeerId,
+        envelopes: &[ByteBuf],
+        source: Source,
+        now: Now,
+    ) -> usize {
+        let mut valid = Vec::with_capacity(envelopes.len());
+        for bytes in envelopes {
+            match SignedRecord::decode(bytes) {
+                Err(error) => self.offence(replica, peer, error.to_string(), now),
+                Ok(signed) => valid.extend(self.judge(replica, peer, signed, now).0),
+            }
+        }
+        let count = valid.len();
+        if count > 0 {
+            self.store(replica, valid, source, now);
+        }
+        count
+    }
+
+    fn judge(
+        &mut self,
+        replica: ReplicaId,
+        source: PeerId,
+        signed: SignedRecord,
+        now: Now,
+    ) -> (Option<ValidRecord>, Verdict) {
+        let Some(state) = self.groups.get_mut(&replica) else {
+            return (None, Verdict::Ignore);
+        };
+        let waiting = signed.clone();
+        match validate(signed, &state.group, &state.roster, now.timestamp) {
+            Ok(valid) => {
+                if valid.record().kind == RecordType::MEMBERSHIP
+                    && let Ok(gmc) = state.roster.membership_of(valid.record())
+                {
+                    self.learn(replica, gmc, now);
+                }
+                (Some(valid), Verdict::Accept)
+            }
+            Err(rejection) => {
+                let verdict = match rejection.fault() {
+                    Fault::None => Verdict::Ignore,
+                    Fault::Defer(member) => {
+                        self.defer(replica, source, member, waiting);
+                        Verdict::Ignore
+                    }
+                    Fault::Sender => {
+                        self.offence(replica, source, rejection.to_string(), now);
+                        return (None, Verdict::Reject);
+                    }
+                };
+                self.refused(replica, source, &rejection, verdict);
+                (None, verdict)
+            }
+        }
+    }
+
+    fn refused(
+        &mut self,
+        replica: ReplicaId,
+        peer: PeerId,
+        rejection: &Rejection,
+        verdict: Verdict,
+    ) {
+        self.emit(Event::RecordRefused {
+            replica,
+            peer,
+            reason: rejection.to_string(),
+            verdict,
+        });
+    }
+
+    /// Keeps a record until its signer is known, and asks who handed it over for the membership.
+    fn defer(
+        &mut self,
+        replica: ReplicaId,
+        source: PeerId,
+        member: IdentityKey,
+        signed: SignedRecord,
+    ) {
+        let Some(state) = self.groups.get_mut(&replica) else {
+            return;
+        };
+        let asked = state.deferred.awaits(&member);
+        state.deferred.wait_for(member, signed);
+        if asked {
+            return;
+        }
+        let Some(request) = state.sync.fetch(&source) else {
+            return;
+        };
+        let id = RecordId::reserved(&member, RecordType::MEMBERSHIP);
+        let fetch = LinkFrame::Fetch {
+            request,
+            ids: vec![ByteBuf::from(id.as_bytes().to_vec())],
+        };
+        self.outputs.push_back(Output::Send {
+            group: state.group,
+            peer: source,
+            frame: fetch.encode(),
+        });
+    }
+
+    /// Takes a membership that has been verified, and what waited for it.
+    pub(super) fn learn(&mut self, replica: ReplicaId, gmc: VerifiedGmc, now: Now) {
+        let Some(state) = self.groups.get_mut(&replica) else {
+            return;
+        };
+        let member = gmc.subject();
+        let event = match state.roster.learn(gmc) {
+            Learned::Known => return,
+            Learned::New => Event::MemberJoined { replica, member },
+            Learned::Newer => Event::MemberUpdated { replica, member },
+        };
+        self.emit(event);
+        let Some(state) = self.groups.get_mut(&replica) else {
+            return;
+        };
+        let released = state.deferred.release(&member);
+        let group = state.group;
+        let mut valid = Vec::new();
+        for signed in released {
+            let Some(state) = self.groups.get_mut(&replica) else {
+                return;
+            };
+            let again = signed.clone();
+            match validate(signed, &group, &state.roster, now.timestamp) {
+                Ok(record) => valid.push(record),
+                // It may wait for its creator and for its modifier.
+                Err(rejection) => {
+                    if let Fault::Defer(other) = rejection.fault() {
+                        state.deferred.wait_for(other, again);
+                    }
+                }
+            }
+        }
+        if !valid.is_empty() {
+            self.store(replica, valid, Source::Gossip, now);
+        }
+    }
+
+    fn store(&mut self, replica: ReplicaId, valid: Vec<ValidRecord>, source: Source, _now: Now) {
+        let puts: Vec<Put> = valid
+            .into_iter()
+            .map(|record| Put {
+                replica,
+                record,
+                origin: Origin::Remote,
+            })
+            .collect();
+        let operation = self.operation(Operation::Store(Storing {
+            replica,
+            count: puts.len(),
+            source,
+        }));
+        self.outputs.push_back(Output::Put { operation, puts });
+    }
+
+    pub(super) fn on_records_stored(
+        &mut self,
+        storing: Storing,
+        result: Result<Vec<PutOutcome>, StoreFailure>,
+        now: Now,
+    ) {
+        let Storing {
+            replica,
+            count,
+            source,
+        } = storing;
+        let mut news = false;
+        match result {
+            Err(failure) => self.emit(Event::StoreFailed { replica, failure }),
+            Ok(outcomes) => {
+                for outcome in outcomes {
+                    let word = match outcome {
+                        PutOutcome::Stored(change) => {
+                            news = true;
+                            self.emit(Event::RecordChanged { replica, change });
+                            "stored"
+                        }
+                        PutOutcome::Same => "same",
+                        PutOutcome::Superseded => "superseded",
+                    };
+                    self.emit(Event::RecordStored {
+                        origin: Origin::Remote,
+                        outcome: word,
+                    });
+                }
+            }
+        }
+        self.after_stored(replica, source, count, news, now);
+    }
+
+    /// Counts what no honest peer could have sent; too much of it and the neighbour is cut off.
+    pub(super) fn offence(&mut self, replica: ReplicaId, peer: PeerId, reason: String, now: Now) {
+        self.emit(Event::RecordRefused {
+            replica,
+            peer,
+            reason,
+            verdict: Verdict::Reject,
+        });
+        let Some(neighbour) = self
+            .groups
+            .get_mut(&replica)
+            .and_then(|state| state.neighbours.get_mut(&peer))
+        else {
+            return;
+        };
+        neighbour.offences += 1;
+        if neighbour.offences >= MAX_OFFENCES {
+            self.ban(replica, peer, "offences", now);
+        }
+    }
+}

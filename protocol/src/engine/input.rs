@@ -1,0 +1,203 @@
+//! What the engine is told.
+
+use std::sync::Arc;
+
+use libp2p_identity::PeerId;
+use multiaddr::Multiaddr;
+use peerage_records::{
+    codec::SignedRecord,
+    id::{GroupId, RecordId, ReplicaId},
+    record::{RecordDraft, RecordUpdate},
+    store::PutOutcome,
+    summary::Summary,
+};
+
+use crate::{
+    cloud::Cloud, discovery::VerifiedSet, gmc::VerifiedGmc, identity::Identity,
+    secret::DiscoverySecret,
+};
+
+/// Names a question to the store until it is answered.
+pub type OperationId = u64;
+/// Names a command of the application until it is answered.
+pub type CommandId = u64;
+/// Names an admission exchange, as the network half numbers them.
+pub type ExchangeNumber = u64;
+
+/// One thing that happened.
+#[derive(Debug)]
+pub enum Input {
+    /// The application opened a group; it is offline until `Connect`.
+    Open(Box<OpenGroup>),
+    /// Go online with an open group.
+    Connect {
+        /// Which.
+        replica: ReplicaId,
+        /// Possible members from the invitation and from earlier days.
+        known: Vec<(PeerId, Vec<Multiaddr>)>,
+    },
+    /// Go offline.
+    Disconnect {
+        /// Which.
+        replica: ReplicaId,
+    },
+    /// Forget an open group; goes offline first.
+    Close {
+        /// Which.
+        replica: ReplicaId,
+    },
+    /// The application wants records changed.
+    Command {
+        /// To be repeated in the reply.
+        command: CommandId,
+        /// In which replica.
+        replica: ReplicaId,
+        /// What.
+        change: Change,
+    },
+    /// Where this node can be reached has changed.
+    Addresses(Vec<Multiaddr>),
+
+    /// The first connection to a peer opened.
+    PeerConnected(PeerId),
+    /// The last connection to a peer closed.
+    PeerDisconnected(PeerId),
+    /// A dial asked for did not succeed.
+    DialFailed(PeerId),
+    /// A peer knocked.
+    Knocked {
+        /// Who.
+        peer: PeerId,
+        /// Its knock.
+        bytes: Vec<u8>,
+    },
+    /// Answers [`Output::StartExchange`](super::Output::StartExchange).
+    ExchangeStarted {
+        /// Whom we meant.
+        peer: PeerId,
+        /// For which replica.
+        replica: ReplicaId,
+        /// The number, or `None` when the peer is no longer connected.
+        exchange: Option<ExchangeNumber>,
+    },
+    /// A frame of an exchange; the first one of an unknown number is a peer's Hello.
+    ExchangeFrame {
+        /// Which exchange.
+        exchange: ExchangeNumber,
+        /// With whom.
+        peer: PeerId,
+        /// The frame.
+        frame: Vec<u8>,
+    },
+    /// An exchange is over, whoever ended it.
+    ExchangeEnded {
+        /// Which.
+        exchange: ExchangeNumber,
+    },
+    /// A link closed without our asking.
+    LinkLost {
+        /// Of which group.
+        group: GroupId,
+        /// With whom.
+        peer: PeerId,
+    },
+    /// A peer broke the rules of the network half.
+    Misbehaved(PeerId),
+    /// A frame on a link's channel.
+    Frame {
+        /// Of which group.
+        group: GroupId,
+        /// From whom.
+        peer: PeerId,
+        /// The frame.
+        frame: Vec<u8>,
+    },
+    /// A gossip message that waits for its verdict.
+    Heard {
+        /// Of which group.
+        group: GroupId,
+        /// The neighbour that handed it over.
+        source: PeerId,
+        /// Gossip's id of the message.
+        message: Vec<u8>,
+        /// A record's envelope, if it is honest.
+        bytes: Vec<u8>,
+    },
+    /// The first node of the cloud is known: what was asked of it in vain may now succeed.
+    CloudReached,
+    /// Answers [`Output::Announce`](super::Output::Announce).
+    Announced {
+        /// For which replica.
+        replica: ReplicaId,
+        /// Whether any node took our entry.
+        result: Result<(), ()>,
+    },
+    /// What a lookup of the group's rendezvous found.
+    Discovered {
+        /// For which replica.
+        replica: ReplicaId,
+        /// Entries whose signatures verified.
+        set: VerifiedSet,
+    },
+
+    /// Answers [`Output::Put`](super::Output::Put).
+    Stored {
+        /// The question.
+        operation: OperationId,
+        /// One outcome per record, in order; or why nothing was stored.
+        result: Result<Vec<PutOutcome>, StoreFailure>,
+    },
+    /// Answers [`Output::Read`](super::Output::Read).
+    Found {
+        /// The question.
+        operation: OperationId,
+        /// What was found.
+        result: Result<Found, StoreFailure>,
+    },
+    /// Time has passed.
+    Tick,
+}
+
+/// A group to be opened.
+#[derive(Debug)]
+pub struct OpenGroup {
+    /// Which of our identities is the member.
+    pub identity: Arc<Identity>,
+    /// Its membership.
+    pub gmc: VerifiedGmc,
+    /// The group's discovery secret.
+    pub secret: DiscoverySecret,
+    /// The cloud it is looked up in.
+    pub cloud: Cloud,
+    /// Whether this replica has ever been brought up to date. A creator's always is.
+    pub synchronised: bool,
+    /// The membership records in the replica.
+    pub members: Vec<SignedRecord>,
+}
+
+/// A change to the records that an application asks for.
+#[derive(Debug)]
+pub enum Change {
+    /// A new record.
+    Publish(RecordDraft),
+    /// A new version of one.
+    Update(RecordId, RecordUpdate),
+    /// A tombstone in its place.
+    Delete(RecordId),
+}
+
+/// What the store found.
+#[derive(Debug)]
+pub enum Found {
+    /// A record, if there is one (a tombstone too).
+    Record(Option<SignedRecord>),
+    /// Those of the envelopes asked for that are there.
+    Envelopes(Vec<SignedRecord>),
+    /// A snapshot of the summary.
+    Summary(Summary),
+}
+
+/// The store could not do what was asked; the text is for people.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct StoreFailure(pub String);

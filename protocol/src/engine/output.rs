@@ -1,0 +1,291 @@
+//! What the engine wants done.
+
+use libp2p_identity::PeerId;
+use multiaddr::Multiaddr;
+use peerage_records::{
+    codec::SignedRecord,
+    id::{EnvelopeHash, GroupId, IdentityKey, RecordId, ReplicaId},
+    record::DraftError,
+    store::{self, Origin, Partition, Put},
+    validate::Rejection,
+};
+use thiserror::Error;
+
+use super::input::{CommandId, ExchangeNumber, OperationId, StoreFailure};
+use crate::{admission::Handle, discovery::EntrySet, reconcile::Tally};
+
+/// One thing to do. Order matters; nothing may be skipped.
+#[derive(Debug)]
+pub enum Output {
+    /// Make records durable and answer with `Input::Stored`.
+    Put {
+        /// To be repeated in the answer.
+        operation: OperationId,
+        /// The records.
+        puts: Vec<Put>,
+    },
+    /// Read from the store and answer with `Input::Found`.
+    Read {
+        /// To be repeated in the answer.
+        operation: OperationId,
+        /// From which replica.
+        replica: ReplicaId,
+        /// What.
+        read: Read,
+    },
+    /// Answer a command.
+    Reply {
+        /// The command.
+        command: CommandId,
+        /// The record as it now is, or why nothing changed.
+        result: Result<SignedRecord, ChangeError>,
+    },
+    /// Tell the application.
+    Emit(Event),
+
+    /// Connect to a peer.
+    Dial {
+        /// Whom.
+        peer: PeerId,
+        /// Where.
+        addresses: Vec<Multiaddr>,
+    },
+    /// Ask a connected peer to start an exchange.
+    Knock {
+        /// Whom.
+        peer: PeerId,
+        /// The knock.
+        bytes: Vec<u8>,
+    },
+    /// Open an exchange and answer with `Input::ExchangeStarted`.
+    StartExchange {
+        /// With whom.
+        peer: PeerId,
+        /// To be repeated in the answer.
+        replica: ReplicaId,
+    },
+    /// Send a frame of an exchange.
+    SendExchange {
+        /// Which.
+        exchange: ExchangeNumber,
+        /// The frame.
+        frame: Vec<u8>,
+    },
+    /// Close an exchange without another word.
+    EndExchange {
+        /// Which.
+        exchange: ExchangeNumber,
+    },
+    /// Make the gate know a group.
+    InsertGroup(GroupId),
+    /// Make the gate forget a group and all its links.
+    RemoveGroup(GroupId),
+    /// Let a peer into a group, on the connection of that exchange.
+    OpenLink {
+        /// The group.
+        group: GroupId,
+        /// The peer.
+        peer: PeerId,
+        /// On whose connection.
+        exchange: ExchangeNumber,
+        /// The link's name on the wire.
+        handle: Handle,
+    },
+    /// Cut a peer off from a group.
+    CloseLink {
+        /// The group.
+        group: GroupId,
+        /// The peer.
+        peer: PeerId,
+    },
+    /// Send a frame on a link's channel.
+    Send {
+        /// The group.
+        group: GroupId,
+        /// The peer.
+        peer: PeerId,
+        /// The frame.
+        frame: Vec<u8>,
+    },
+    /// Spread an envelope.
+    Gossip {
+        /// The group.
+        group: GroupId,
+        /// The envelope.
+        bytes: Vec<u8>,
+    },
+    /// Decide about a gossip message.
+    Verdict {
+        /// The group.
+        group: GroupId,
+        /// Who handed it over.
+        source: PeerId,
+        /// Which message.
+        message: Vec<u8>,
+        /// The decision.
+        verdict: Verdict,
+    },
+
+    /// Put our entry into the cloud.
+    Announce {
+        /// To be repeated in the answer.
+        replica: ReplicaId,
+        /// The group's rendezvous.
+        key: [u8; 32],
+        /// A set of one entry.
+        set: EntrySet,
+    },
+    /// Look the group up in the cloud and answer with `Input::Discovered`.
+    LookUp {
+        /// To be repeated in the answer.
+        replica: ReplicaId,
+        /// The group's rendezvous.
+        key: [u8; 32],
+    },
+}
+
+/// A question to the store.
+#[derive(Debug)]
+pub enum Read {
+    /// One record by id.
+    Record(RecordId),
+    /// Envelopes by hash.
+    Envelopes(Vec<EnvelopeHash>),
+    /// Records by id, whatever their version.
+    Records(Vec<RecordId>),
+    /// A snapshot of one half's summary.
+    Summary(Partition),
+}
+
+/// What becomes of a gossip message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Valid: forward it.
+    Accept,
+    /// Not to be forwarded, and nobody's fault.
+    Ignore,
+    /// No honest peer could have forwarded it.
+    Reject,
+}
+
+/// Why a change was not made. Nothing has changed then.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ChangeError {
+    /// The group is not open here.
+    #[error("the group is not open")]
+    NotOpen,
+    /// The group was joined but has never been brought up to date by another member.
+    #[error("the group has not been synchronised yet")]
+    NotReady,
+    /// No record has this id, or it was deleted.
+    #[error("no record has this id")]
+    NotFound,
+    /// The draft breaks a rule.
+    #[error(transparent)]
+    Draft(#[from] DraftError),
+    /// Our own membership does not allow it, or other members would not accept it.
+    #[error("members would not accept this record: {0}")]
+    Refused(#[from] Rejection),
+    /// Other changes of the same record kept winning.
+    #[error("the record is being changed by somebody else at the same time")]
+    Conflict,
+    /// The store failed.
+    #[error("the store failed: {0}")]
+    Store(#[from] StoreFailure),
+}
+
+/// What the application is told.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Event {
+    /// A record was added, updated or deleted; durable before it is told.
+    RecordChanged {
+        /// In which replica.
+        replica: ReplicaId,
+        /// The numbered change.
+        change: store::Change,
+    },
+    /// A member became known.
+    MemberJoined {
+        /// In which replica.
+        replica: ReplicaId,
+        /// The member.
+        member: IdentityKey,
+    },
+    /// A member's certificate was replaced by a newer one.
+    MemberUpdated {
+        /// In which replica.
+        replica: ReplicaId,
+        /// The member.
+        member: IdentityKey,
+    },
+    /// A link opened.
+    NeighbourConnected {
+        /// In which replica.
+        replica: ReplicaId,
+        /// The peer.
+        peer: PeerId,
+        /// The member behind it.
+        member: IdentityKey,
+        /// Where it listens.
+        addresses: Vec<Multiaddr>,
+    },
+    /// A link closed.
+    NeighbourDisconnected {
+        /// In which replica.
+        replica: ReplicaId,
+        /// The peer.
+        peer: PeerId,
+        /// The member behind it.
+        member: IdentityKey,
+        /// Why, in a stable word.
+        reason: &'static str,
+    },
+    /// The replica has been brought up to date for the first time since it was opened.
+    Synchronised {
+        /// Which.
+        replica: ReplicaId,
+    },
+    /// A reconciliation we started has ended well.
+    Reconciled {
+        /// In which replica.
+        replica: ReplicaId,
+        /// With whom.
+        peer: PeerId,
+        /// What it moved.
+        tally: Tally,
+    },
+    /// Somebody was not admitted, or did not admit us.
+    AdmissionRefused {
+        /// Who.
+        peer: PeerId,
+        /// Why, in a stable word.
+        reason: &'static str,
+    },
+    /// A record was not accepted.
+    RecordRefused {
+        /// In which replica.
+        replica: ReplicaId,
+        /// Who handed it over.
+        peer: PeerId,
+        /// Which check refused it, in words.
+        reason: String,
+        /// What became of the message.
+        verdict: Verdict,
+    },
+    /// A record was stored, or was found to be known or superseded (for the metrics).
+    RecordStored {
+        /// Where it came from.
+        origin: Origin,
+        /// `stored`, `same` or `superseded`.
+        outcome: &'static str,
+    },
+    /// The store failed while keeping records of others.
+    StoreFailed {
+        /// In which replica.
+        replica: ReplicaId,
+        /// Why.
+        failure: StoreFailure,
+    },
+}

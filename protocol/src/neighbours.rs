@@ -1,0 +1,304 @@
+//! The bounded table of neighbours per group: who, since when, and who could be the next.
+//!
+//! Each node keeps [`MIN_NEIGHBOURS`] to [`MAX_NEIGHBOURS`] links per group and looks for more
+//! below [`WANTED_NEIGHBOURS`]. A full node still takes a peer that has fewer than the minimum,
+//! and sends one of its own away with referrals (the rule of HyParView, Leitão et al. 2007), so
+//! nobody is left alone at a full table.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use libp2p_identity::PeerId;
+use multiaddr::Multiaddr;
+use peerage_records::{id::IdentityKey, time::Timestamp};
+use rand::{Rng, RngExt, seq::IteratorRandom};
+
+use crate::{admission::Admitted, gmc::VerifiedGmc};
+
+/// Below this a node asks with urgency, and is not turned away.
+pub const MIN_NEIGHBOURS: usize = 3;
+/// Below this a node looks for more.
+pub const WANTED_NEIGHBOURS: usize = 5;
+/// Never more than this: each costs a gossip stream and its share of every flood.
+pub const MAX_NEIGHBOURS: usize = 7;
+/// Peers remembered as possible neighbours of a group; ~300 bytes each.
+pub const MAX_CANDIDATES: usize = 256;
+/// Attempts under way at once, so that one lookup does not dial a whole group.
+const MAX_APPROACHES: usize = 4;
+/// An attempt that led nowhere counts as failed after this.
+const APPROACH_TIMEOUT: Duration = Duration::from_secs(15);
+/// First pause after a failed attempt; doubles up to [`MAX_PAUSE`].
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const MAX_PAUSE: Duration = Duration::from_secs(120);
+/// How long a peer that broke the protocol is not approached nor admitted.
+const BAN: Duration = Duration::from_secs(600);
+/// A candidate that failed so often is forgotten when room is needed.
+const MAX_FAILURES: u32 = 12;
+
+/// An admitted peer we exchange the group's records with.
+#[derive(Debug, Clone)]
+pub struct Neighbour {
+    /// Its identity's membership.
+    pub gmc: VerifiedGmc,
+    /// When the link opened.
+    pub since: Timestamp,
+    /// When its proof lapses.
+    pub until: Timestamp,
+    /// Where it listens.
+    pub addresses: Vec<Multiaddr>,
+    /// Messages from it that no honest peer could have sent.
+    pub offences: u32,
+}
+
+impl Neighbour {
+    /// The member behind it.
+    #[must_use]
+    pub fn member(&self) -> IdentityKey {
+        self.gmc.subject()
+    }
+}
+
+#[derive(Debug)]
+struct Candidate {
+    addresses: Vec<Multiaddr>,
+    failures: u32,
+    not_before: Instant,
+    /// Set while an attempt is under way.
+    approach: Option<Instant>,
+}
+
+/// Neighbours and candidates of one group.
+#[derive(Debug, Default)]
+pub struct Neighbours {
+    links: BTreeMap<PeerId, Neighbour>,
+    candidates: BTreeMap<PeerId, Candidate>,
+    banned: BTreeMap<PeerId, Instant>,
+}
+
+impl Neighbours {
+    /// Current neighbours.
+    pub fn iter(&self) -> impl Iterator<Item = (&PeerId, &Neighbour)> {
+        self.links.iter()
+    }
+
+    /// One neighbour.
+    #[must_use]
+    pub fn get(&self, peer: &PeerId) -> Option<&Neighbour> {
+        self.links.get(peer)
+    }
+
+    /// One neighbour, to be changed.
+    pub fn get_mut(&mut self, peer: &PeerId) -> Option<&mut Neighbour> {
+        self.links.get_mut(peer)
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.links.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.links.is_empty()
+    }
+
+    /// Whether another link would be one too many.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.links.len() >= MAX_NEIGHBOURS
+    }
+
+    /// Hears of a peer that may be a member. Addresses are replaced when some are given.
+    pub fn suggest(&mut self, peer: PeerId, addresses: Vec<Multiaddr>, now: Instant) {
+        if let Some(known) = self.candidates.get_mut(&peer) {
+            if !addresses.is_empty() && known.addresses != addresses {
+                known.addresses = addresses;
+                // News about where it is, so worth a try now.
+                if known.approach.is_none() {
+                    known.not_before = known.not_before.min(now);
+                }
+            }
+            return;
+        }
+        if self.candidates.len() >= MAX_CANDIDATES && !self.forget_one() {
+            return;
+        }
+        self.candidates.insert(
+            peer,
+            Candidate {
+                addresses,
+                failures: 0,
+                not_before: now,
+                approach: None,
+            },
+        );
+    }
+
+    /// Forgets the least promising candidate that is neither a neighbour nor being approached.
+    fn forget_one(&mut self) -> bool {
+        let worst = self
+            .candidates
+            .iter()
+            .filter(|(peer, c)| c.approach.is_none() && !self.links.contains_key(peer))
+            .max_by_key(|(_, c)| c.failures)
+            .filter(|(_, c)| c.failures > 0)
+            .map(|(peer, _)| *peer);
+        match worst {
+            Some(peer) => self.candidates.remove(&peer).is_some(),
+            None => false,
+        }
+    }
+
+    /// Chooses whom to approach now, and marks the attempts as under way.
+    pub fn approach(&mut self, now: Instant, rng: &mut impl Rng) -> Vec<(PeerId, Vec<Multiaddr>)> {
+        let under_way = self.under_way();
+        let lacking = WANTED_NEIGHBOURS.saturating_sub(self.links.len() + under_way);
+        let room = MAX_APPROACHES.saturating_sub(under_way);
+        let links = &self.links;
+        let banned = &self.banned;
+        let mut ready: Vec<(&PeerId, &mut Candidate)> = self
+            .candidates
+            .iter_mut()
+            .filter(|(peer, c)| {
+                c.approach.is_none()
+                    && c.not_before <= now
+                    && !links.contains_key(peer)
+                    && !banned.contains_key(peer)
+            })
+            .sample(rng, lacking.min(room));
+        ready.sort_by_key(|(_, c)| c.failures);
+        ready
+            .into_iter()
+            .map(|(peer, candidate)| {
+                candidate.approach = Some(now);
+                (*peer, candidate.addresses.clone())
+            })
+            .collect()
+    }
+
+    fn under_way(&self) -> usize {
+        self.candidates
+            .values()
+            .filter(|c| c.approach.is_some())
+            .count()
+    }
+
+    /// Whether we are trying to become this peer's neighbour.
+    #[must_use]
+    pub fn is_approached(&self, peer: &PeerId) -> bool {
+        self.candidates
+            .get(peer)
+            .is_some_and(|c| c.approach.is_some())
+    }
+
+    /// Whether this peer may not be admitted now.
+    #[must_use]
+    pub fn is_banned(&self, peer: &PeerId) -> bool {
+        self.banned.contains_key(peer)
+    }
+
+    /// A link opened.
+    pub fn opened(&mut self, admitted: &Admitted, timestamp: Timestamp, now: Instant) {
+        self.suggest(admitted.peer, admitted.addresses.clone(), now);
+        if let Some(candidate) = self.candidates.get_mut(&admitted.peer) {
+            candidate.failures = 0;
+            candidate.approach = None;
+        }
+        self.links.insert(
+            admitted.peer,
+            Neighbour {
+                gmc: admitted.gmc.clone(),
+                since: timestamp,
+                until: admitted.until,
+                addresses: admitted.addresses.clone(),
+                offences: 0,
+            },
+        );
+    }
+
+    /// A link closed. The peer stays a candidate, to be tried again after a moment.
+    pub fn lost(&mut self, peer: &PeerId, now: Instant, rng: &mut impl Rng) -> Option<Neighbour> {
+        let neighbour = self.links.remove(peer)?;
+        if let Some(candidate) = self.candidates.get_mut(peer) {
+            // Not all who lost a neighbour return at the same instant.
+            candidate.not_before = now + FIRST_PAUSE.mul_f64(rng.random_range(0.5..1.5));
+            candidate.approach = None;
+        }
+        Some(neighbour)
+    }
+
+    /// An attempt failed; the next one comes after a longer pause.
+    pub fn failed(&mut self, peer: &PeerId, now: Instant, rng: &mut impl Rng) {
+        let Some(candidate) = self.candidates.get_mut(peer) else {
+            return;
+        };
+        candidate.approach = None;
+        candidate.failures = (candidate.failures + 1).min(MAX_FAILURES);
+        let pause = FIRST_PAUSE
+            .saturating_mul(1 << candidate.failures.min(8))
+            .min(MAX_PAUSE);
+        candidate.not_before = now + pause.mul_f64(rng.random_range(0.5..1.0));
+    }
+
+    /// Keeps a peer away that broke the protocol.
+    pub fn ban(&mut self, peer: PeerId, now: Instant) {
+        if self.banned.len() < MAX_CANDIDATES {
+            self.banned.insert(peer, now + BAN);
+        }
+        self.candidates.remove(&peer);
+    }
+
+    /// Chooses the neighbour that makes room for a newcomer.
+    pub fn victim(&self, rng: &mut impl Rng) -> Option<PeerId> {
+        self.links.keys().choose(rng).copied()
+    }
+
+    /// Others that `peer` may try instead of us.
+    #[must_use]
+    pub fn referrals(&self, peer: &PeerId) -> Vec<(PeerId, Vec<Multiaddr>)> {
+        self.links
+            .iter()
+            .filter(|(other, n)| *other != peer && !n.addresses.is_empty())
+            .map(|(other, n)| (*other, n.addresses.clone()))
+            .collect()
+    }
+
+    /// Fails attempts that take too long and lifts bans that are over.
+    pub fn tick(&mut self, now: Instant, rng: &mut impl Rng) {
+        let stuck: Vec<PeerId> = self
+            .candidates
+            .iter()
+            .filter(|(_, c)| c.approach.is_some_and(|at| now >= at + APPROACH_TIMEOUT))
+            .map(|(peer, _)| *peer)
+            .collect();
+        for peer in stuck {
+            self.failed(&peer, now, rng);
+        }
+        self.banned.retain(|_, until| *until > now);
+    }
+
+    /// When something here wants attention: an attempt to give up, a candidate to try.
+    #[must_use]
+    pub fn next_wakeup(&self) -> Option<Instant> {
+        let attempts = self
+            .candidates
+            .values()
+            .filter_map(|c| c.approach.map(|at| at + APPROACH_TIMEOUT));
+        let lacking = self.links.len() + self.under_way() < WANTED_NEIGHBOURS;
+        let tries = self
+            .candidates
+            .iter()
+            .filter(|(peer, c)| {
+                lacking
+                    && c.approach.is_none()
+                    && !self.links.contains_key(peer)
+                    && !self.banned.contains_key(peer)
+            })
+            .map(|(_, c)| c.not_before);
+        attempts.chain(tries).min()
+    }
+}

@@ -1,0 +1,339 @@
+//! Two neighbours find and exchange what the other lacks.
+//!
+//! One side, the initiator, drives a [`Session`]: first the membership half of the database, then
+//! the applications' half, so that every record can be judged when it arrives (GRA-108). Each
+//! half is compared with negentropy (range fingerprints over modification time and envelope hash),
+//! whose cost follows the difference and not the database; then the initiator pulls what it
+//! needs and pushes what it has. The responder keeps no state between frames.
+//!
+//! A superseded version leaves the compared set, so two stores with different versions of a
+//! record converge in one pass.
+
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
+
+use negentropy::{Id, Negentropy};
+use peerage_records::{id::EnvelopeHash, store::Partition, summary::Summary};
+use serde_bytes::ByteBuf;
+use thiserror::Error;
+
+use crate::wire::link::{LinkFrame, RECONCILE_MESSAGE_BYTES};
+
+/// Rounds of comparison in one half. 16-way splitting needs 6 for 10^7 records; the rest is
+/// for frames that had to be cut.
+pub const MAX_ROUNDS: u32 = 64;
+/// Differences taken up in one session, each way; what is over waits for the next session.
+/// Costs 32 bytes each.
+pub const MAX_DIFFERENCES: usize = 250_000;
+/// A session in which nothing arrives for so long has failed.
+pub const STALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// Hashes in one request.
+const WANT_BATCH: usize = 256;
+/// Requests unanswered at once: one travels while one is verified.
+const MAX_WANTS: usize = 2;
+/// Records handed to the store and not yet durable, before we stop asking for more.
+const MAX_STORING: usize = 1_024;
+/// Envelopes read from our store at once in order to be offered.
+const OFFER_BATCH: usize = 64;
+
+/// What the session wants done.
+#[derive(Debug)]
+pub enum Step {
+    /// Read a snapshot of this half's summary and hand it to [`Session::on_summary`].
+    ReadSummary(Partition),
+    /// Read these envelopes and hand them, packed, to [`Session::on_envelopes`].
+    ReadEnvelopes(Vec<EnvelopeHash>),
+    /// Send the neighbour a frame.
+    Send(LinkFrame),
+    /// Both halves are equal, as far as both sides were willing; and durable here.
+    Finished,
+}
+
+/// Why a session ends early.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ReconcileError {
+    /// The neighbour's message is none, or does not belong to this comparison.
+    #[error("reconciliation message does not fit: {0}")]
+    Message(String),
+    /// The comparison does not come to an end.
+    #[error("no end after {MAX_ROUNDS} rounds")]
+    TooManyRounds,
+    /// A frame that was not asked for.
+    #[error("unexpected frame")]
+    OutOfTurn,
+}
+
+/// The initiator's side of one reconciliation with one neighbour.
+pub struct Session {
+    id: u32,
+    partition: Partition,
+    compare: Option<Negentropy<'static, Summary>>,
+    rounds: u32,
+    need: Vec<EnvelopeHash>,
+    have: Vec<EnvelopeHash>,
+    next_request: u32,
+    wants: BTreeSet<u32>,
+    offers: BTreeSet<u32>,
+    reading: bool,
+    storing: usize,
+    last_progress: Instant,
+    tally: Tally,
+}
+
+/// What a session moved.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Comparison messages sent.
+    pub rounds: u32,
+    /// Bytes of comparison, both ways.
+    pub compare_bytes: u64,
+    /// Records received.
+    pub received: u64,
+    /// Records sent.
+    pub sent: u64,
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session")
+            .field("id", &self.id)
+            .field("partition", &self.partition)
+            .field("need", &self.need.len())
+            .field("have", &self.have.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Session {
+    /// Begins with the membership half.
+    #[must_use]
+    pub fn begin(id: u32, now: Instant) -> (Self, Step) {
+        let session = Self {
+            id,
+            partition: Partition::Membership,
+            compare: None,
+            rounds: 0,
+            need: Vec::new(),
+            have: Vec::new(),
+            next_request: 0,
+            wants: BTreeSet::new(),
+            offers: BTreeSet::new(),
+            reading: false,
+            storing: 0,
+            last_progress: now,
+            tally: Tally::default(),
+        };
+        (session, Step::ReadSummary(Partition::Membership))
+    }
+
+    /// The number on this session's frames.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// What it has moved so far.
+    #[must_use]
+    pub fn tally(&self) -> Tally {
+        self.tally
+    }
+
+    /// When it has to be given up unless something happens.
+    #[must_use]
+    pub fn deadline(&self) -> Instant {
+        self.last_progress + STALL_TIMEOUT
+    }
+
+    /// Takes the snapshot asked for, and opens the comparison.
+    ///
+    /// # Errors
+    /// When the summary cannot be compared, which is a fault of ours.
+    pub fn on_summary(
+        &mut self,
+        summary: Summary,
+        now: Instant,
+    ) -> Result<Vec<Step>, ReconcileError> {
+        self.last_progress = now;
+        let mut compare = Negentropy::owned(summary, RECONCILE_MESSAGE_BYTES)
+            .map_err(|error| ReconcileError::Message(error.to_string()))?;
+        let message = compare
+            .initiate()
+            .map_err(|error| ReconcileError::Message(error.to_string()))?;
+        self.compare = Some(compare);
+        self.rounds = 0;
+        Ok(vec![self.compare_frame(message)])
+    }
+
+    /// Takes the responder's turn of the comparison.
+    ///
+    /// # Errors
+    /// When the message does not fit or the comparison does not end.
+    pub fn on_compared(
+        &mut self,
+        message: &[u8],
+        now: Instant,
+    ) -> Result<Vec<Step>, ReconcileError> {
+        self.last_progress = now;
+        self.tally.compare_bytes += message.len() as u64;
+        let compare = self.compare.as_mut().ok_or(ReconcileError::OutOfTurn)?;
+        let (mut have, mut need) = (Vec::new(), Vec::new());
+        let next = compare
+            .reconcile_with_ids(message, &mut have, &mut need)
+            .map_err(|error| ReconcileError::Message(error.to_string()))?;
+        take_up(&mut self.have, have);
+        take_up(&mut self.need, need);
+        match next {
+            Some(_) if self.rounds >= MAX_ROUNDS => Err(ReconcileError::TooManyRounds),
+            Some(message) => Ok(vec![self.compare_frame(message)]),
+            None => {
+                self.compare = None;
+                Ok(self.exchange())
+            }
+        }
+    }
+
+    /// Notes that `count` records arrived for `request` and go to the store.
+    ///
+    /// # Errors
+    /// When nothing was asked under that number.
+    pub fn on_records(
+        &mut self,
+        request: u32,
+        count: usize,
+        last: bool,
+        now: Instant,
+    ) -> Result<Vec<Step>, ReconcileError> {
+        if !self.wants.contains(&request) {
+            return Err(ReconcileError::OutOfTurn);
+        }
+        self.last_progress = now;
+        self.tally.received += count as u64;
+        if last {
+            self.wants.remove(&request);
+        }
+        Ok(self.exchange())
+    }
+
+    /// Notes that records of this session were handed to the store.
+    pub fn on_storing(&mut self, count: usize) {
+        self.storing += count;
+    }
+
+    /// Notes that they are durable.
+    pub fn on_stored(&mut self, count: usize, now: Instant) -> Vec<Step> {
+        self.last_progress = now;
+        self.storing = self.storing.saturating_sub(count);
+        self.exchange()
+    }
+
+    /// Takes envelopes read from our store, packed into frames, and offers them.
+    pub fn on_envelopes(&mut self, frames: Vec<Vec<ByteBuf>>, now: Instant) -> Vec<Step> {
+        self.last_progress = now;
+        self.reading = false;
+        let mut steps = Vec::new();
+        for envelopes in frames {
+            self.tally.sent += envelopes.len() as u64;
+            let request = self.request();
+            self.offers.insert(request);
+            steps.push(Step::Send(LinkFrame::Offer { request, envelopes }));
+        }
+        steps.extend(self.exchange());
+        steps
+    }
+
+    /// The neighbour has stored one of our offers.
+    ///
+    /// # Errors
+    /// When nothing was offered under that number.
+    pub fn on_taken(&mut self, request: u32, now: Instant) -> Result<Vec<Step>, ReconcileError> {
+        if !self.offers.remove(&request) {
+            return Err(ReconcileError::OutOfTurn);
+        }
+        self.last_progress = now;
+        Ok(self.exchange())
+    }
+
+    /// Asks for more, offers more, moves to the next half, or finishes.
+    fn exchange(&mut self) -> Vec<Step> {
+        if self.compare.is_some() {
+            return Vec::new();
+        }
+        let mut steps = Vec::new();
+        while !self.need.is_empty() && self.wants.len() < MAX_WANTS && self.storing < MAX_STORING {
+            let rest = self.need.len().saturating_sub(WANT_BATCH);
+            let hashes = self.need.split_off(rest);
+            let request = self.request();
+            self.wants.insert(request);
+            steps.push(Step::Send(LinkFrame::Want {
+                request,
+                hashes: hashes
+                    .iter()
+                    .map(|hash| ByteBuf::from(hash.as_bytes().to_vec()))
+                    .collect(),
+            }));
+        }
+        if !self.have.is_empty() && !self.reading && self.offers.is_empty() {
+            let rest = self.have.len().saturating_sub(OFFER_BATCH);
+            self.reading = true;
+            steps.push(Step::ReadEnvelopes(self.have.split_off(rest)));
+        }
+        let idle = self.need.is_empty()
+            && self.have.is_empty()
+            && self.wants.is_empty()
+            && self.offers.is_empty()
+            && !self.reading
+            && self.storing == 0;
+        if idle {
+            steps.push(self.next_half());
+        }
+        steps
+    }
+
+    fn next_half(&mut self) -> Step {
+        match self.partition {
+            Partition::Membership => {
+                self.partition = Partition::Application;
+                Step::ReadSummary(Partition::Application)
+            }
+            Partition::Application => Step::Finished,
+        }
+    }
+
+    fn compare_frame(&mut self, message: Vec<u8>) -> Step {
+        self.rounds += 1;
+        self.tally.rounds += 1;
+        self.tally.compare_bytes += message.len() as u64;
+        Step::Send(LinkFrame::Compare {
+            session: self.id,
+            partition: self.partition.into(),
+            message: ByteBuf::from(message),
+        })
+    }
+
+    fn request(&mut self) -> u32 {
+        self.next_request = self.next_request.wrapping_add(1);
+        self.next_request
+    }
+}
+
+/// The responder's turn: what our set looks like in answer to `message`.
+///
+/// # Errors
+/// When the message is none.
+pub fn respond(summary: Summary, message: &[u8]) -> Result<Vec<u8>, ReconcileError> {
+    Negentropy::owned(summary, RECONCILE_MESSAGE_BYTES)
+        .and_then(|mut responder| responder.reconcile(message))
+        .map_err(|error| ReconcileError::Message(error.to_string()))
+}
+
+fn take_up(list: &mut Vec<EnvelopeHash>, ids: Vec<Id>) {
+    let room = MAX_DIFFERENCES.saturating_sub(list.len());
+    list.extend(
+        ids.into_iter()
+            .take(room)
+            .map(|id| EnvelopeHash::from_bytes(id.to_bytes())),
+    );
+}
