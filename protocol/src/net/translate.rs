@@ -1,0 +1,566 @@
+//! libp2p's events into the engine's inputs, the engine's outputs into calls.
+//!
+//! The only file that sees both worlds.
+
+use std::collections::{HashMap, VecDeque};
+
+use futures::StreamExt;
+use libp2p::{
+    Multiaddr, PeerId, StreamProtocol, Swarm,
+    core::transport::ListenerId,
+    identify,
+    kad::{self as libp2p_kad, GetRecordOk, QueryId, QueryResult},
+    request_response::{self, Message},
+    swarm::{
+        DialError, SwarmEvent,
+        dial_opts::{DialOpts, PeerCondition},
+    },
+};
+use peerage_records::id::ReplicaId;
+use thiserror::Error;
+
+use super::{
+    behaviour::{Behaviour, BehaviourEvent},
+    group_net::{self, ExchangeId, LinkHandle, PublishError},
+    kad, transport,
+};
+use crate::{
+    cloud::Cloud,
+    discovery::{EntrySet, Merged, VerifiedSet},
+    engine::{Input, Output, Verdict},
+    wire::admission::MAX_ADDRESSES,
+};
+
+/// Lookups of one kind under way at once; libp2p has no back-pressure on queries of its own.
+const MAX_QUERIES: usize = 16;
+/// Answers in a row without news that end a lookup.
+const QUIET_ANSWERS: usize = 3;
+
+/// The running network half: a swarm, spoken to in the engine's terms.
+pub struct Network {
+    swarm: Swarm<Behaviour>,
+    clock: kad::Clock,
+    cloud: Cloud,
+    kad_protocol: StreamProtocol,
+    /// What is put and got in the cloud, by query.
+    announces: HashMap<QueryId, ReplicaId>,
+    lookups: HashMap<QueryId, Lookup>,
+    reached_cloud: bool,
+    inputs: VecDeque<Input>,
+    counts: Counts,
+}
+
+#[derive(Debug)]
+struct Lookup {
+    replica: ReplicaId,
+    key: [u8; 32],
+    found: Option<VerifiedSet>,
+    quiet: usize,
+}
+
+/// What the metrics want to know and the engine does not.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Connections that opened.
+    pub connections_opened: u64,
+    /// Connections that closed.
+    pub connections_closed: u64,
+    /// Dials that failed.
+    pub dials_failed: u64,
+    /// Gossip messages that found no neighbour to go to.
+    pub gossip_unsent: u64,
+    /// Frames that did not fit a link's queue; the link was cut.
+    pub frames_dropped: u64,
+}
+
+/// Why the node cannot listen.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ListenError {
+    /// The address is taken, not ours, or no QUIC address.
+    #[error("cannot listen on {address}: {reason}")]
+    Refused {
+        /// The address asked for.
+        address: Multiaddr,
+        /// The system's words.
+        reason: String,
+    },
+}
+
+impl std::fmt::Debug for Network {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Network")
+            .field("peer", self.swarm.local_peer_id())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Network {
+    /// A node with this key, connected to nobody. Needs a tokio runtime.
+    #[must_use]
+    pub fn new(key: libp2p::identity::Keypair, clock: kad::Clock) -> Self {
+        let cloud = Cloud::global();
+        let public = key.public();
+        let local = PeerId::from_public_key(&public);
+        let swarm = Swarm::new(
+            transport::quic(&key, transport::QuicSettings::default()),
+            Behaviour::new(public, clock.clone()),
+            local,
+            transport::swarm_config(),
+        );
+        Self {
+            swarm,
+            clock,
+            kad_protocol: StreamProtocol::try_from_owned(cloud.kad_protocol())
+                .expect("the protocol of a cloud begins with a slash"),
+            cloud,
+            announces: HashMap::new(),
+            lookups: HashMap::new(),
+            reached_cloud: false,
+            inputs: VecDeque::new(),
+            counts: Counts::default(),
+        }
+    }
+
+    /// Who we are to other nodes.
+    #[must_use]
+    pub fn peer(&self) -> PeerId {
+        *self.swarm.local_peer_id()
+    }
+
+    /// What has been counted since the start.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// Peers with a connection.
+    #[must_use]
+    pub fn connected(&self) -> usize {
+        self.swarm.connected_peers().count()
+    }
+
+    /// Starts to listen.
+    ///
+    /// # Errors
+    /// When the address is taken, not one of this machine's, or not a QUIC address.
+    pub fn listen(&mut self, address: Multiaddr) -> Result<ListenerId, ListenError> {
+        self.swarm
+            .listen_on(address.clone())
+            .map_err(|error| ListenError::Refused {
+                address,
+                reason: error.to_string(),
+            })
+    }
+
+    /// Tells others that we can be reached here, whatever we see ourselves.
+    pub fn add_external_address(&mut self, address: Multiaddr) {
+        self.swarm.add_external_address(address);
+    }
+
+    /// Connects to a node of the cloud whose peer id is not known.
+    pub fn dial(&mut self, address: Multiaddr) {
+        if self.swarm.dial(address).is_err() {
+            self.counts.dials_failed += 1;
+        }
+    }
+
+    /// Where we can be reached, most useful first: what an operator named, then addresses other
+    /// machines can use, and loopback only when there is nothing else.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<Multiaddr> {
+        let external: Vec<Multiaddr> = self.swarm.external_addresses().cloned().collect();
+        let (loopback, other): (Vec<Multiaddr>, Vec<Multiaddr>) =
+            self.swarm.listeners().cloned().partition(is_loopback);
+        let mut addresses = external;
+        addresses.extend(other);
+        if addresses.is_empty() {
+            addresses = loopback;
+        }
+        addresses.dedup();
+        addresses.truncate(MAX_ADDRESSES);
+        addresses
+    }
+
+    /// All addresses the node listens on.
+    #[must_use]
+    pub fn listeners(&self) -> Vec<Multiaddr> {
+        self.swarm.listeners().cloned().collect()
+    }
+
+    /// Waits for the next thing the engine should know. Dropping the future loses nothing.
+    pub async fn next(&mut self) -> Input {
+        loop {
+            if let Some(input) = self.inputs.pop_front() {
+                return input;
+            }
+            let event = self.swarm.select_next_some().await;
+            self.on_swarm_event(event);
+        }
+    }
+
+    /// Waits until the system lets us listen somewhere, or says why not.
+    ///
+    /// # Errors
+    /// When a listener closed instead; its address is not told by the system.
+    pub async fn listening(&mut self) -> Result<(), String> {
+        while self.swarm.listeners().next().is_none() {
+            let event = self.swarm.select_next_some().await;
+            if let SwarmEvent::ListenerClosed {
+                reason: Err(error), ..
+            } = &event
+            {
+                return Err(error.to_string());
+            }
+            self.on_swarm_event(event);
+        }
+        Ok(())
+    }
+
+    /// Carries out an output; gives back what is not the network's business.
+    ///
+    /// # Errors
+    /// The output itself, when it is for the store or the application.
+    pub fn carry_out(&mut self, output: Output) -> Result<(), Output> {
+        match output {
+            Output::Dial { peer, addresses } => self.dial_peer(peer, addresses),
+            Output::Knock { peer, bytes } => {
+                self.swarm.behaviour_mut().knocks.send_request(&peer, bytes);
+            }
+            Output::StartExchange { peer, replica } => {
+                let exchange = self.groups().start_exchange(peer).map(ExchangeId::number);
+                self.inputs.push_back(Input::ExchangeStarted {
+                    peer,
+                    replica,
+                    exchange,
+                });
+            }
+            Output::SendExchange { exchange, frame } => {
+                self.groups()
+                    .send_exchange(ExchangeId::from_number(exchange), frame);
+            }
+            Output::EndExchange { exchange } => {
+                self.groups()
+                    .end_exchange(ExchangeId::from_number(exchange));
+            }
+            Output::InsertGroup(group) => self.groups().insert_group(group),
+            Output::RemoveGroup(group) => self.groups().remove_group(&group),
+            Output::OpenLink {
+                group,
+                peer,
+                exchange,
+                handle,
+            } => {
+                let handle = LinkHandle::from_bytes(*handle.as_bytes());
+                let exchange = ExchangeId::from_number(exchange);
+                if self.groups().open(group, peer, exchange, handle).is_err() {
+                    self.inputs.push_back(Input::LinkLost { group, peer });
+                }
+            }
+            Output::CloseLink { group, peer } => self.groups().close(&group, &peer),
+            Output::Send { group, peer, frame } => {
+                if self.groups().send_frame(&group, &peer, frame).is_err() {
+                    // The engine keeps few frames unanswered, so a full queue is a dead neighbour.
+                    self.counts.frames_dropped += 1;
+                    self.groups().close(&group, &peer);
+                    self.inputs.push_back(Input::LinkLost { group, peer });
+                }
+            }
+            Output::Gossip { group, bytes } => match self.groups().publish(&group, bytes) {
+                Ok(_) => {}
+                // Reconciliation carries it later.
+                Err(PublishError::NoNeighbours) => self.counts.gossip_unsent += 1,
+                Err(error) => tracing::debug!(%group, %error, "record not gossiped"),
+            },
+            Output::Verdict {
+                group,
+                source,
+                message,
+                verdict,
+            } => {
+                let verdict = match verdict {
+                    Verdict::Accept => group_net::Verdict::Accept,
+                    Verdict::Ignore => group_net::Verdict::Ignore,
+                    Verdict::Reject => group_net::Verdict::Reject,
+                };
+                self.groups()
+                    .report(&group, &message.into(), &source, verdict);
+            }
+            Output::Announce { replica, key, set } => self.announce(replica, key, &set),
+            Output::LookUp { replica, key } => self.look_up(replica, key),
+            other @ (Output::Put { .. }
+            | Output::Read { .. }
+            | Output::Reply { .. }
+            | Output::Emit(_)) => return Err(other),
+        }
+        Ok(())
+    }
+
+    fn groups(&mut self) -> &mut group_net::GroupNet {
+        &mut self.swarm.behaviour_mut().groups
+    }
+
+    fn dial_peer(&mut self, peer: PeerId, addresses: Vec<Multiaddr>) {
+        let options = DialOpts::peer_id(peer)
+            .addresses(addresses)
+            .condition(PeerCondition::DisconnectedAndNotDialing)
+            .build();
+        match self.swarm.dial(options) {
+            Ok(()) | Err(DialError::DialPeerConditionFalse(_)) => {}
+            Err(_) => {
+                self.counts.dials_failed += 1;
+                self.inputs.push_back(Input::DialFailed(peer));
+            }
+        }
+    }
+
+    fn announce(&mut self, replica: ReplicaId, key: [u8; 32], set: &EntrySet) {
+        let record = kad::record(key, set);
+        let query = (self.announces.len() < MAX_QUERIES)
+            .then(|| {
+                self.swarm
+                    .behaviour_mut()
+                    .kad
+                    .put_record(record, kad::PUBLISH_QUORUM)
+            })
+            .and_then(Result::ok);
+        match query {
+            Some(query) => {
+                self.announces.insert(query, replica);
+            }
+            None => self.inputs.push_back(Input::Announced {
+                replica,
+                result: Err(()),
+            }),
+        }
+    }
+
+    fn look_up(&mut self, replica: ReplicaId, key: [u8; 32]) {
+        if self.lookups.len() >= MAX_QUERIES {
+            return;
+        }
+        let query = self
+            .swarm
+            .behaviour_mut()
+            .kad
+            .get_record(kad::record_key(key));
+        self.lookups.insert(
+            query,
+            Lookup {
+                replica,
+                key,
+                found: None,
+                quiet: 0,
+            },
+        );
+    }
+
+    fn on_swarm_event(&mut self, event: SwarmEvent<BehaviourEvent>) {
+        match event {
+            SwarmEvent::Behaviour(event) => self.on_behaviour_event(event),
+            SwarmEvent::ConnectionEstablished {
+                peer_id,
+                num_established,
+                ..
+            } => {
+                self.counts.connections_opened += 1;
+                if num_established.get() == 1 {
+                    self.inputs.push_back(Input::PeerConnected(peer_id));
+                }
+            }
+            SwarmEvent::ConnectionClosed {
+                peer_id,
+                num_established: 0,
+                ..
+            } => {
+                self.counts.connections_closed += 1;
+                self.inputs.push_back(Input::PeerDisconnected(peer_id));
+            }
+            SwarmEvent::ConnectionClosed { .. } => self.counts.connections_closed += 1,
+            SwarmEvent::OutgoingConnectionError { peer_id, error, .. } => {
+                self.counts.dials_failed += 1;
+                if let Some(peer) = peer_id {
+                    tracing::debug!(%peer, %error, "dial failed");
+                    if !self.swarm.is_connected(&peer) {
+                        self.inputs.push_back(Input::DialFailed(peer));
+                    }
+                }
+            }
+            SwarmEvent::NewListenAddr { address, .. } => {
+                tracing::info!(%address, "listening");
+                self.addresses_changed();
+            }
+            SwarmEvent::ExpiredListenAddr { .. }
+            | SwarmEvent::ListenerClosed { .. }
+            | SwarmEvent::ExternalAddrConfirmed { .. }
+            | SwarmEvent::ExternalAddrExpired { .. } => self.addresses_changed(),
+            SwarmEvent::ListenerError { error, .. } => {
+                tracing::warn!(%error, "listener");
+            }
+            _ => {}
+        }
+    }
+
+    fn addresses_changed(&mut self) {
+        let addresses = self.addresses();
+        self.inputs.push_back(Input::Addresses(addresses));
+    }
+
+    fn on_behaviour_event(&mut self, event: BehaviourEvent) {
+        match event {
+            BehaviourEvent::Groups(event) => self.on_group_event(event),
+            BehaviourEvent::Identify(identify::Event::Received { peer_id, info, .. }) => {
+                self.on_identified(peer_id, &info);
+            }
+            BehaviourEvent::Kad(event) => self.on_kad_event(event),
+            BehaviourEvent::Knocks(request_response::Event::Message {
+                peer,
+                message:
+                    Message::Request {
+                        request, channel, ..
+                    },
+                ..
+            }) => {
+                // The same answer at once, whatever the knock was about.
+                let _ = self.swarm.behaviour_mut().knocks.send_response(channel, ());
+                self.inputs.push_back(Input::Knocked {
+                    peer,
+                    bytes: request,
+                });
+            }
+            BehaviourEvent::Knocks(_)
+            | BehaviourEvent::Identify(_)
+            | BehaviourEvent::Ping(_)
+            | BehaviourEvent::Limits(_)
+            | BehaviourEvent::Blocked(_) => {}
+        }
+    }
+
+    fn on_group_event(&mut self, event: group_net::Event) {
+        let input = match event {
+            group_net::Event::ExchangeFrame { id, peer, frame } => Input::ExchangeFrame {
+                exchange: id.number(),
+                peer,
+                frame,
+            },
+            group_net::Event::ExchangeEnded { id, .. } => Input::ExchangeEnded {
+                exchange: id.number(),
+            },
+            group_net::Event::LinkClosed { group, peer, .. } => Input::LinkLost { group, peer },
+            group_net::Event::Heard {
+                group,
+                source,
+                id,
+                bytes,
+            } => Input::Heard {
+                group,
+                source,
+                message: id.0,
+                bytes,
+            },
+            group_net::Event::Frame { group, peer, frame } => Input::Frame { group, peer, frame },
+            group_net::Event::Misbehaved { peer, what } => {
+                tracing::debug!(%peer, ?what, "peer broke the protocol");
+                Input::Misbehaved(peer)
+            }
+            _ => return,
+        };
+        self.inputs.push_back(input);
+    }
+
+    /// A peer that serves the cloud enters the routing table with the addresses it says it has.
+    fn on_identified(&mut self, peer: PeerId, info: &identify::Info) {
+        if !info.protocols.contains(&self.kad_protocol) {
+            return;
+        }
+        let addresses = info
+            .listen_addrs
+            .iter()
+            .take(kad::MAX_ADDRESSES_PER_PEER)
+            .cloned();
+        for address in addresses {
+            self.swarm.behaviour_mut().kad.add_address(&peer, address);
+        }
+        if !self.reached_cloud {
+            self.reached_cloud = true;
+            // Fills the routing table; an error says only that it is empty.
+            let _ = self.swarm.behaviour_mut().kad.bootstrap();
+            self.inputs.push_back(Input::CloudReached);
+        }
+    }
+
+    fn on_kad_event(&mut self, event: libp2p_kad::Event) {
+        let libp2p_kad::Event::OutboundQueryProgressed {
+            id, result, step, ..
+        } = event
+        else {
+            return;
+        };
+        match result {
+            QueryResult::PutRecord(result) => {
+                if let Some(replica) = self.announces.remove(&id) {
+                    self.inputs.push_back(Input::Announced {
+                        replica,
+                        result: result.map(|_| ()).map_err(|_| ()),
+                    });
+                }
+            }
+            QueryResult::GetRecord(result) => {
+                if let Ok(GetRecordOk::FoundRecord(found)) = &result {
+                    self.on_found(id, &found.record.value);
+                }
+                if step.last {
+                    self.finish_lookup(id);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn on_found(&mut self, query: QueryId, value: &[u8]) {
+        let Some(lookup) = self.lookups.get_mut(&query) else {
+            return;
+        };
+        let now = self.clock.now();
+        let Ok(set) = EntrySet::decode(value)
+            .and_then(|set| set.verify(&self.cloud, &lookup.key, lookup.found.as_ref(), now))
+        else {
+            return;
+        };
+        let merged = match &mut lookup.found {
+            Some(found) => found.merge(set),
+            None => {
+                lookup.found = Some(set);
+                Merged::Changed
+            }
+        };
+        lookup.quiet = match merged {
+            Merged::Changed => 0,
+            Merged::Unchanged => lookup.quiet + 1,
+        };
+        if lookup.quiet >= QUIET_ANSWERS {
+            if let Some(mut query) = self.swarm.behaviour_mut().kad.query_mut(&query) {
+                query.finish();
+            }
+            self.finish_lookup(query);
+        }
+    }
+
+    fn finish_lookup(&mut self, query: QueryId) {
+        let Some(Lookup { replica, found, .. }) = self.lookups.remove(&query) else {
+            return;
+        };
+        if let Some(set) = found {
+            self.inputs.push_back(Input::Discovered { replica, set });
+        }
+    }
+}
+
+fn is_loopback(address: &Multiaddr) -> bool {
+    use libp2p::multiaddr::Protocol;
+    address.iter().any(|part| match part {
+        Protocol::Ip4(ip) => ip.is_loopback(),
+        Protocol::Ip6(ip) => ip.is_loopback(),
+        _ => false,
+    })
+}
