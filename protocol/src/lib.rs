@@ -1,1 +1,5 @@
 //! What Peerage peers say to one another.
+
+pub mod cloud;
+pub mod name;
+pub mod secret;
