@@ -1,5 +1,11 @@
 //! What Peerage peers say to one another.
 
+mod certificate;
 pub mod cloud;
+pub mod gmc;
+pub mod group;
+pub mod identity;
 pub mod name;
 pub mod secret;
+mod signing;
+mod text;
