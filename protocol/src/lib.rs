@@ -5,6 +5,7 @@ pub mod cloud;
 pub mod gmc;
 pub mod group;
 pub mod identity;
+pub mod invitation;
 pub mod name;
 pub mod secret;
 mod signing;
