@@ -1,5 +1,6 @@
 //! What Peerage peers say to one another.
 
+pub mod binding;
 mod certificate;
 pub mod cloud;
 pub mod gmc;
