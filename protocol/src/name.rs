@@ -22,7 +22,7 @@ pub const MAX_CLASSIFIER_UNITS: usize = 149;
 pub const MAX_FRIENDLY_NAME_CHARS: usize = 255;
 
 /// Upper bound on the text form of any name, in bytes: 40 digits, a full stop and a classifier of
-/// three bytes per UTF-16 unit. Longer input is refused before it is looked at.
+/// three bytes per UTF-16 unit.
 pub const MAX_NAME_BYTES: usize = 41 + 3 * MAX_CLASSIFIER_UNITS;
 
 /// The classifier under which every online member of a group publishes itself.
@@ -127,11 +127,6 @@ impl FromStr for PeerName {
     type Err = NameError;
 
     fn from_str(text: &str) -> Result<Self, NameError> {
-        // One byte more than the longest classifier cannot be told from a bad classifier here, so the
-        // bound only keeps absurd input from being scanned.
-        if text.len() > 4 * MAX_NAME_BYTES {
-            return Err(NameError::ClassifierTooLong { units: text.len() });
-        }
         let (authority, classifier) = text.split_once('.').ok_or(NameError::NoSeparator)?;
         let authority = match authority {
             UNSECURED => None,

@@ -22,13 +22,7 @@ use crate::{
 /// # Errors
 /// The first thing found wrong. Times are compared with a tolerance of ten minutes.
 pub fn verify(chain: &Chain, group: &GroupId, now: Timestamp) -> Result<VerifiedGmc, GmcError> {
-    let gmc = verify_without_time(chain)?;
-    if gmc.group() != *group {
-        return Err(GmcError::WrongGroup {
-            expected: *group,
-            found: gmc.group(),
-        });
-    }
+    let gmc = verify_links(chain, Some(group))?;
     gmc.check_time(now)?;
     // An issue date in the future would outlive a revocation of "everything issued before".
     if now + CLOCK_TOLERANCE < gmc.issued_at() {
@@ -42,8 +36,20 @@ pub fn verify(chain: &Chain, group: &GroupId, now: Timestamp) -> Result<Verified
 
 /// Checks everything that does not depend on the time or the group asked about.
 pub(crate) fn verify_without_time(chain: &Chain) -> Result<VerifiedGmc, GmcError> {
+    verify_links(chain, None)
+}
+
+fn verify_links(chain: &Chain, group: Option<&GroupId>) -> Result<VerifiedGmc, GmcError> {
     let mut ders = chain.certificates();
     let (root, mut issuer) = GroupRoot::checked(ders.next().ok_or(GmcError::NoMembership)?)?;
+    if let Some(group) = group
+        && root.id() != *group
+    {
+        return Err(GmcError::WrongGroup {
+            expected: *group,
+            found: root.id(),
+        });
+    }
 
     let mut path = vec![issuer.subject];
     let mut issuer_roles = None;
