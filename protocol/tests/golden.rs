@@ -1,6 +1,8 @@
 //! What the first release wrote must be read by every later one. The files under `golden` never change; a
 //! new version of a format gets new files beside them.
 
+#![expect(clippy::unwrap_used, reason = "a step that fails fails the test")]
+
 use std::{fs, path::PathBuf};
 
 use peerage_protocol::{

@@ -1,5 +1,7 @@
 //! OpenSSL as an independent judge: it accepts what we issue, and what it refuses we refuse, too.
 
+#![expect(clippy::unwrap_used, reason = "a step that fails fails the test")]
+
 use std::{
     fs,
     path::PathBuf,
