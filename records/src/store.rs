@@ -5,6 +5,8 @@
 
 pub mod error;
 pub mod memory;
+#[cfg(feature = "rocksdb")]
+pub mod rocks;
 
 use crate::{
     codec::SignedRecord,
