@@ -1,2 +1,5 @@
 //! The `peerage` daemon and command line.
-fn main() {}
+
+fn main() -> std::process::ExitCode {
+    peerage::cli::main()
+}

@@ -1,13 +1,23 @@
 //! What Peerage peers say to one another.
 
+pub mod admission;
 pub mod binding;
 mod certificate;
 pub mod cloud;
+pub mod deferred;
+pub mod discovery;
+pub mod engine;
 pub mod gmc;
 pub mod group;
 pub mod identity;
 pub mod invitation;
 pub mod name;
+pub mod neighbours;
+#[cfg(feature = "net")]
+pub mod net;
+pub mod reconcile;
+pub mod roster;
 pub mod secret;
 mod signing;
 mod text;
+pub mod wire;

@@ -1,0 +1,181 @@
+#!/usr/bin/env bash
+# The main job end to end: separate node processes on loopback, real QUIC, real disks.
+# Every step is checked; the first one that is not true ends the demo with a non-zero code.
+#
+# PEERAGE names the program (default: the one on the PATH). KEEP=1 keeps the data folders.
+set -euo pipefail
+
+PEERAGE=${PEERAGE:-peerage}
+# Longest wait for something that has to travel between nodes, in seconds.
+PATIENCE=${PATIENCE:-60}
+
+folder=$(mktemp -d "${TMPDIR:-/tmp}/peerage-demo.XXXXXX")
+declare -A process=()
+started=$EPOCHREALTIME
+step_started=$EPOCHREALTIME
+steps=0
+
+cleanup() {
+  local status=$? name
+  trap - EXIT INT TERM
+  for name in "${!process[@]}"; do kill "${process[$name]}" 2>/dev/null || true; done
+  wait 2>/dev/null || true
+  if [ "$status" -ne 0 ]; then
+    printf '\nThe demo failed. Logs and data are in %s\n' "$folder" >&2
+  elif [ -z "${KEEP:-}" ]; then
+    rm -rf "$folder"
+  fi
+  exit "$status"
+}
+trap cleanup EXIT INT TERM
+
+seconds_since() { awk -v a="$1" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.2f", b - a }'; }
+title() { printf '\n%s\n' "$1"; }
+begin() { step_started=$EPOCHREALTIME; }
+done_step() {
+  steps=$((steps + 1))
+  printf '  %-66s %6s s\n' "$1" "$(seconds_since "$step_started")"
+  begin
+}
+fail() { printf '\n  NOT TRUE: %s\n' "$1" >&2; exit 1; }
+
+# A command of one of the nodes.
+node() { local name=$1; shift; "$PEERAGE" --data-dir "$folder/$name" "$@"; }
+
+# The first value of a field in JSON on standard input.
+field() { sed -n "s/^ *\"$1\": *\"\{0,1\}\([^\",]*\)\"\{0,1\},\{0,1\} *$/\1/p" | head -n 1; }
+
+# Waits until a command prints exactly the expected text.
+expect() {
+  local what=$1 expected=$2 got=""; shift 2
+  local until=$((SECONDS + PATIENCE))
+  while [ "$SECONDS" -lt "$until" ]; do
+    got=$("$@" 2>/dev/null) || got=""
+    [ "$got" = "$expected" ] && return 0
+    sleep 0.1
+  done
+  fail "$what: expected \"$expected\", got \"$got\""
+}
+
+start() {
+  local name=$1
+  node "$name" up --listen /ip4/127.0.0.1/udp/0/quic-v1 >>"$folder/$name.log" 2>&1 &
+  process[$name]=$!
+  expect "$name answers" up answers "$name"
+}
+answers() { node "$1" status --json >/dev/null && echo up; }
+stop() {
+  kill -TERM "${process[$1]}"
+  wait "${process[$1]}" || fail "$1 did not stop cleanly"
+  unset "process[$1]"
+}
+
+fingerprint() { node "$1" group show --json | field fingerprint; }
+members() { node "$1" group show --json | field members; }
+neighbours() { node "$1" group show --json | field neighbours; }
+text_of() { node "$1" record get "$2" --json | field payload_text; }
+gone() { node "$1" record get "$2" --json >/dev/null 2>&1 && echo there || echo gone; }
+count_events() { grep -c '"kind":"record_added"' "$1" || true; }
+same_everywhere() {
+  local name first
+  first=$(fingerprint "$1")
+  [ -n "$first" ] || { echo none; return; }
+  for name in "$@"; do
+    [ "$(fingerprint "$name")" = "$first" ] || { echo differ; return; }
+  done
+  echo same
+}
+
+"$PEERAGE" --version
+
+title "Ada creates a group and invites Ben and Cy"
+begin
+start ada; start ben; start cy
+done_step "three nodes run, each with its own data folder and port"
+node ada id new --friendly-name Ada >/dev/null
+node ben id new --friendly-name Ben >/dev/null
+node cy id new --friendly-name Cy >/dev/null
+node ben id card --out "$folder/ben.card" >/dev/null
+node cy id card --out "$folder/cy.card" >/dev/null
+done_step "each has an identity; Ben and Cy give Ada their cards"
+node ada group create --friendly-name "Chess club" --connect >/dev/null
+[ "$(node ada group show --json | field status)" = listening ] || fail "Ada listens alone"
+done_step "Ada has a group and listens, alone"
+node ada invite create --card "$folder/ben.card" --out "$folder/ben.invite" >/dev/null
+node ada invite create --card "$folder/cy.card" --note "welcome" --out "$folder/cy.invite" >/dev/null
+node cy invite show "$folder/cy.invite" | grep -q welcome || fail "an invitation can be read offline"
+done_step "Ada writes two invitations, each bound to one card"
+
+title "Ben joins; Ada goes offline; Cy joins all the same"
+if node ben join "$folder/cy.invite" >/dev/null 2>&1; then fail "an invitation is of no use to others"; fi
+done_step "Ben cannot use Cy's invitation"
+node ben join "$folder/ben.invite" --connect >/dev/null
+expect "Ben has found Ada" 1 neighbours ben
+expect "Ben knows two members" 2 members ben
+expect "Ada knows two members" 2 members ada
+done_step "Ben joined and found Ada"
+before=$(node ada record put --type note --payload "first light" --json | field id)
+expect "Ben has Ada's record" "first light" text_of ben "$before"
+done_step "Ada publishes a record; Ben has it"
+# Cy's invitation names Ada's address only; Ben is found in the DHT, through a node of the cloud that is
+# no member of the group.
+stop ada
+done_step "Ada has stopped"
+ben_address=$(node ben status --json | sed -n 's/^ *"\(\/ip4[^"]*\)",\{0,1\} *$/\1/p' | head -n 1)
+ben_peer=$(node ben status --json | field peer_id)
+stop cy
+node cy up --listen /ip4/127.0.0.1/udp/0/quic-v1 --bootstrap "$ben_address/p2p/$ben_peer" >>"$folder/cy.log" 2>&1 &
+process[cy]=$!
+expect "Cy answers" up answers cy
+node cy join "$folder/cy.invite" --connect >/dev/null
+expect "Cy has found Ben" 1 neighbours cy
+expect "Cy knows three members" 3 members cy
+expect "Cy has Ada's record" "first light" text_of cy "$before"
+done_step "Cy joined through Ben while the inviter was offline"
+
+title "Records are published, updated and deleted"
+node ben events tail --after 0 --json >"$folder/ben.events" 2>/dev/null &
+process[tail]=$!
+expect "Ben's application hears what was before" 1 count_events "$folder/ben.events"
+note=$(node cy record put --type note --payload "see you at eight" --attr place=cafe --json | field id)
+expect "Ben has Cy's record" "see you at eight" text_of ben "$note"
+expect "Ben's application heard of it" 2 count_events "$folder/ben.events"
+done_step "Cy publishes; Ben has it and his application heard of it"
+node cy record update "$note" --payload "see you at nine" >/dev/null
+expect "Ben has the update" "see you at nine" text_of ben "$note"
+done_step "Cy updates it; Ben has the new version"
+if node ben record rm "$note" >/dev/null 2>&1; then fail "a member may not delete another's record"; fi
+done_step "Ben may not delete Cy's record"
+doomed=$(node ben record put --type note --payload "a slip of the pen" --json | field id)
+expect "Cy has it" "a slip of the pen" text_of cy "$doomed"
+node ben record rm "$doomed" >/dev/null
+expect "Cy has it no more" gone gone cy "$doomed"
+done_step "Ben deletes a record of his own; it is gone at Cy's"
+for i in $(seq 1 20); do node cy record put --type move --payload "move $i" >/dev/null; done
+expect "Ben and Cy hold the same" same same_everywhere ben cy
+done_step "twenty more records; Ben and Cy hold the same database"
+
+title "Ada returns, catches up, and hears what she missed"
+start ada
+expect "Ada is connected again" "see you at nine" text_of ada "$note"
+expect "all three hold the same" same same_everywhere ada ben cy
+[ "$(gone ada "$doomed")" = gone ] || fail "what was deleted stays deleted"
+done_step "Ada came back by herself and holds the same database"
+
+title "One node is killed with -9 and recovers"
+kept=$(node ben record put --type note --payload "acknowledged before the crash" --json | field id)
+kill -KILL "${process[ben]}" "${process[tail]}"
+wait "${process[ben]}" "${process[tail]}" 2>/dev/null || true
+unset "process[ben]" "process[tail]"
+missed=$(node cy record put --type note --payload "while Ben was down" --json | field id)
+start ben
+[ "$(text_of ben "$kept")" = "acknowledged before the crash" ] || fail "an acknowledged record survives kill -9"
+done_step "Ben is back; what he was acknowledged is there"
+expect "Ben has what he missed" "while Ben was down" text_of ben "$missed"
+expect "all three hold the same" same same_everywhere ada ben cy
+done_step "all three hold the same database: $(fingerprint ada | cut -c1-16)…"
+
+title "Goodbye"
+for name in ada ben cy; do stop "$name"; done
+done_step "three nodes stopped cleanly"
+printf '\n%d steps, all true, in %s s.\n' "$steps" "$(seconds_since "$started")"

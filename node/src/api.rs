@@ -1,0 +1,177 @@
+//! The local HTTP API: everything a [`Node`] can do, for applications in any language.
+//!
+//! It is served on a Unix socket that only the owner may open. Paths begin with `/v1/`; bodies
+//! are JSON, refused when they have unknown fields; errors are `application/problem+json`; events
+//! are streamed as server-sent events or as one JSON object per line. `GET /v1/openapi.json`
+//! describes all of it, made from the same declarations that make the routes.
+
+use std::{future::Future, path::Path, sync::Arc, time::Duration};
+
+use axum::{Router, extract::DefaultBodyLimit, middleware};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use utoipa::OpenApi;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+pub(crate) use extract::segment;
+
+use crate::{Error, Node};
+
+mod events;
+mod extract;
+mod groups;
+mod identities;
+mod invitations;
+mod layers;
+mod node;
+mod records;
+mod socket;
+
+/// At most this many bytes in the body of a request: an invitation or a full record in base64 needs
+/// less than a third.
+pub const MAX_BODY_BYTES: usize = 256 * 1024;
+
+/// A request is answered within this time; a stream begins within it.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// At most this many requests at once; each may hold one body.
+pub const MAX_REQUESTS: usize = 256;
+
+/// At most this many event streams at once; each holds one queue.
+pub const MAX_STREAMS: usize = 128;
+
+/// At most this many records in one answer, about 48 KiB each at worst.
+pub const MAX_PAGE: usize = 1_000;
+
+/// What every handler has.
+#[derive(Debug, Clone)]
+struct Api {
+    node: Node,
+    /// Ends the streams, and whoever waits for it ends the node.
+    stop: CancellationToken,
+    requests: Arc<Semaphore>,
+    streams: Arc<Semaphore>,
+    document: Arc<str>,
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Peerage local API",
+        description = "Everything a node can do, on a Unix socket. Times are RFC 3339 in UTC; \
+                       a group or identity is named by its peer name, a unique start of it of at \
+                       least 4 characters, or its friendly name.",
+        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
+    ),
+    tags(
+        (name = "node", description = "The node as a whole"),
+        (name = "identities", description = "Who you are"),
+        (name = "groups", description = "Where you are a member"),
+        (name = "invitations", description = "How others become members"),
+        (name = "records", description = "What the members of a group share"),
+        (name = "events", description = "What happens in a group"),
+    )
+)]
+struct Document;
+
+/// A bound socket, serving once [`run`](Server::run) is polled.
+#[derive(Debug)]
+pub struct Server {
+    listener: socket::Listener,
+    router: Router,
+    stop: CancellationToken,
+}
+
+impl Server {
+    /// Binds the socket. One left behind by a daemon that died is replaced.
+    ///
+    /// `stop` ends the server when cancelled, and is cancelled by `POST /v1/shutdown`.
+    ///
+    /// # Errors
+    /// [`Error::SocketInUse`] when a daemon answers on it, or when it cannot be made.
+    pub fn bind(node: Node, path: &Path, stop: CancellationToken) -> Result<Self, Error> {
+        let listener = socket::Listener::bind(path)?;
+        let (router, document) = routes().split_for_parts();
+        let document = document
+            .to_json()
+            .map_err(|error| Error::Internal(error.to_string()))?;
+        let api = Api {
+            node,
+            stop: stop.clone(),
+            requests: Arc::new(Semaphore::new(MAX_REQUESTS)),
+            streams: Arc::new(Semaphore::new(MAX_STREAMS)),
+            document: document.into(),
+        };
+        let router = router
+            .fallback(layers::no_such_path)
+            .method_not_allowed_fallback(layers::no_such_method)
+            .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+            .layer(middleware::from_fn_with_state(api.clone(), layers::watch))
+            .with_state(api);
+        Ok(Self {
+            listener,
+            router,
+            stop,
+        })
+    }
+
+    /// Serves until `stop` is cancelled, then finishes what was begun and removes the socket.
+    ///
+    /// # Errors
+    /// When the socket fails.
+    pub fn run(self) -> impl Future<Output = Result<(), Error>> + Send {
+        let Self {
+            listener,
+            router,
+            stop,
+        } = self;
+        async move {
+            let (listener, guard) = listener.into_parts();
+            let result = axum::serve(listener, router)
+                .with_graceful_shutdown(stop.cancelled_owned())
+                .await;
+            let path = guard.path().to_path_buf();
+            drop(guard);
+            result.map_err(|error| Error::io(path, error))
+        }
+    }
+}
+
+/// The API's description, as served on `/v1/openapi.json`.
+#[must_use]
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    routes().into_openapi()
+}
+
+fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(node::status))
+        .routes(routes!(node::shutdown))
+        .routes(routes!(node::document))
+        .routes(routes!(node::metrics))
+        .routes(routes!(identities::list, identities::create))
+        .routes(routes!(identities::default))
+        .routes(routes!(identities::default_card))
+        .routes(routes!(identities::import))
+        .routes(routes!(
+            identities::show,
+            identities::change,
+            identities::delete
+        ))
+        .routes(routes!(identities::card))
+        .routes(routes!(identities::export))
+        .routes(routes!(groups::list, groups::create))
+        .routes(routes!(groups::join))
+        .routes(routes!(groups::show, groups::delete))
+        .routes(routes!(groups::open))
+        .routes(routes!(groups::connect))
+        .routes(routes!(groups::close))
+        .routes(routes!(groups::members))
+        .routes(routes!(groups::neighbours))
+        .routes(routes!(groups::fingerprint))
+        .routes(routes!(invitations::create))
+        .routes(routes!(invitations::inspect))
+        .routes(routes!(records::list, records::publish))
+        .routes(routes!(records::get, records::update, records::delete))
+        .routes(routes!(events::events))
+}

@@ -1,0 +1,158 @@
+//! Groups over HTTP.
+
+use axum::{Json, extract::State, http::StatusCode, response::Response};
+
+use super::{
+    Api,
+    extract::{AsWhom, Asked, Body, Names, created, segment},
+};
+use crate::{
+    Error, GroupHandle,
+    model::{
+        FingerprintInfo, GroupInfo, JoinRequest, MemberInfo, NeighbourInfo, NewGroup, Problem,
+    },
+};
+
+impl Api {
+    pub(super) async fn group(&self, name: &str, whom: &AsWhom) -> Result<GroupHandle, Error> {
+        self.node.open_group(name, whom.identity.as_deref()).await
+    }
+}
+
+/// All groups
+#[utoipa::path(get, path = "/v1/groups", tag = "groups",
+    responses((status = 200, body = Vec<GroupInfo>), (status = "default", description = "an error", body = Problem, content_type = "application/problem+json")))]
+pub(super) async fn list(State(api): State<Api>) -> Result<Json<Vec<GroupInfo>>, Error> {
+    api.node.groups().await.map(Json)
+}
+
+/// Make a group; it is offline until it is connected
+#[utoipa::path(post, path = "/v1/groups", tag = "groups", request_body = NewGroup,
+    responses((status = 201, body = GroupInfo), (status = "default", description = "an error", body = Problem, content_type = "application/problem+json")))]
+pub(super) async fn create(
+    State(api): State<Api>,
+    Body(new): Body<NewGroup>,
+) -> Result<Response, Error> {
+    let info = api.node.create_group(new).await?.info().await?;
+    Ok(created(place(&info), info))
+}
+
+/// Join a group with an invitation; it is offline until it is connected
+#[utoipa::path(post, path = "/v1/groups/join", tag = "groups", request_body = JoinRequest,
+    responses((status = 201, body = GroupInfo), (status = "default", description = "an error", body = Problem, content_type = "application/problem+json")))]
+pub(super) async fn join(
+    State(api): State<Api>,
+    Body(request): Body<JoinRequest>,
+) -> Result<Response, Error> {
+    let invitation = request.invitation.parse()?;
+    let group = api.node.join(invitation, request.identity.as_deref()).await?;
+    let info = group.info().await?;
+    Ok(created(place(&info), info))
+}
+
+/// One group
+#[utoipa::path(get, path = "/v1/groups/{group}", tag = "groups",
+    params(("group" = String, Path, description = "Peer name, a unique start of it, or the friendly name"), AsWhom),
+    responses((status = 200, body = GroupInfo), (status = "default", description = "an error", body = Problem, content_type = "application/problem+json")))]
+pub(super) async fn show(
+    State(api): State<Api>,
+    Names(group): Names<String>,
+    Asked(whom): Asked<AsWhom>,
+) -> Result<Json<GroupInfo>, Error> {
+    api.group(&group, &whom).await?.info().await.map(Json)
+}
+
+/// Delete the membership and this node's copy of the records
+#[utoipa::path(delete, path = "/v1/groups/{group}", tag = "groups",
+    params(("group" = String, Path, description = "Peer name, a unique start of it, or the friendly name"), AsWhom),
+    responses((status = 204, description = "deleted"), (status = "default", description = "an error", body = Problem, content_type = "application/problem+json")))]
+pub(super) async fn delete(
+    State(api): State<Api>,
+    Names(group): Names<String>,
+    Asked(whom): Asked<AsWhom>,
+) -> Result<StatusCode, Error> {
+    api.group(&group, &whom).await?.delete().await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Open a group without connecting
+#[utoipa::path(post, path = "/v1/groups/{group}/open", tag = "groups",
+    params(("group" = String, Path, description = "Peer name, a unique start of it, or the friendly name"), AsWhom),
+    responses((status = 200, body = GroupInfo), (status = "default", description = "an error", body = Problem, content_type = "application/problem+json")))]
+pub(super) async fn open(
+    State(api): State<Api>,
+    Names(group): Names<String>,
+    Asked(whom): Asked<AsWhom>,
+) -> Result<Json<GroupInfo>, Error> {
+    api.group(&group, &whom).await?.info().await.map(Json)
+}
+
+/// Go online with a group
+#[utoipa::path(post, path = "/v1/groups/{group}/connect", tag = "groups",
+    params(("group" = String, Path, description = "Peer name, a unique start of it, or the friendly name"), AsWhom),
+    responses((status = 200, body = GroupInfo), (status = "default", description = "an error", body = Problem, content_type = "application/problem+json")))]
+pub(super) async fn connect(
+    State(api): State<Api>,
+    Names(group): Names<String>,
+    Asked(whom): Asked<AsWhom>,
+) -> Result<Json<GroupInfo>, Error> {
+    let group = api.group(&group, &whom).await?;
+    group.connect().await?;
+    group.info().await.map(Json)
+}
+
+/// Go offline with a group
+#[utoipa::path(post, path = "/v1/groups/{group}/close", tag = "groups",
+    params(("group" = String, Path, description = "Peer name, a unique start of it, or the friendly name"), AsWhom),
+    responses((status = 200, body = GroupInfo), (status = "default", description = "an error", body = Problem, content_type = "application/problem+json")))]
+pub(super) async fn close(
+    State(api): State<Api>,
+    Names(group): Names<String>,
+    Asked(whom): Asked<AsWhom>,
+) -> Result<Json<GroupInfo>, Error> {
+    let handle = api.group(&group, &whom).await?;
+    handle.close().await?;
+    // Closing ends the handle, so its state is asked of a new one.
+    api.group(&group, &whom).await?.info().await.map(Json)
+}
+
+/// Members of a group
+#[utoipa::path(get, path = "/v1/groups/{group}/members", tag = "groups",
+    params(("group" = String, Path, description = "Peer name, a unique start of it, or the friendly name"), AsWhom),
+    responses((status = 200, body = Vec<MemberInfo>), (status = "default", description = "an error", body = Problem, content_type = "application/problem+json")))]
+pub(super) async fn members(
+    State(api): State<Api>,
+    Names(group): Names<String>,
+    Asked(whom): Asked<AsWhom>,
+) -> Result<Json<Vec<MemberInfo>>, Error> {
+    api.group(&group, &whom).await?.members().await.map(Json)
+}
+
+/// Members connected to this node now
+#[utoipa::path(get, path = "/v1/groups/{group}/neighbours", tag = "groups",
+    params(("group" = String, Path, description = "Peer name, a unique start of it, or the friendly name"), AsWhom),
+    responses((status = 200, body = Vec<NeighbourInfo>), (status = "default", description = "an error", body = Problem, content_type = "application/problem+json")))]
+pub(super) async fn neighbours(
+    State(api): State<Api>,
+    Names(group): Names<String>,
+    Asked(whom): Asked<AsWhom>,
+) -> Result<Json<Vec<NeighbourInfo>>, Error> {
+    api.group(&group, &whom).await?.neighbours().await.map(Json)
+}
+
+/// A digest over everything held; equal on members that are in line
+#[utoipa::path(get, path = "/v1/groups/{group}/fingerprint", tag = "groups",
+    params(("group" = String, Path, description = "Peer name, a unique start of it, or the friendly name"), AsWhom),
+    responses((status = 200, body = FingerprintInfo), (status = "default", description = "an error", body = Problem, content_type = "application/problem+json")))]
+pub(super) async fn fingerprint(
+    State(api): State<Api>,
+    Names(group): Names<String>,
+    Asked(whom): Asked<AsWhom>,
+) -> Result<Json<FingerprintInfo>, Error> {
+    let fingerprint = api.group(&group, &whom).await?.fingerprint().await?;
+    Ok(Json(FingerprintInfo { fingerprint }))
+}
+
+fn place(info: &GroupInfo) -> String {
+    format!("/v1/groups/{}", segment(&info.name))
+}

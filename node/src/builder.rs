@@ -1,0 +1,162 @@
+//! Starting a node: the components, put together.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use peerage_protocol::{
+    engine::Engine,
+    net::{kad, translate::Network},
+};
+use peerage_records::store::{
+    Store,
+    rocks::{RocksOptions, RocksStore},
+};
+use rand::Rng;
+use tokio::sync::{broadcast, mpsc};
+
+use crate::{
+    Error, Node, Result,
+    clock::Clock,
+    event::MAX_LAG,
+    folder::DataFolder,
+    handle::Inner,
+    metrics::Metrics,
+    run::{MAX_COMMANDS, Run},
+    settings::Settings,
+    storing::Storing,
+    vault::Vault,
+};
+
+/// How long the system may take to let us listen.
+const LISTEN_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Builds a [`Node`].
+#[derive(Debug)]
+pub struct Builder {
+    settings: Settings,
+    clock: Clock,
+}
+
+impl Builder {
+    pub(crate) fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            clock: Clock::system(),
+        }
+    }
+
+    /// Uses another clock than the machine's.
+    #[must_use]
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Starts the node: opens the data folder and the store, listens, and goes online with the
+    /// groups that were online when it last ran. Needs a multi-threaded tokio runtime.
+    ///
+    /// # Errors
+    /// When the folder is in use, damaged or may not be read, the passphrase is wrong, the store
+    /// does not open, or an address cannot be listened on. Nothing is changed then.
+    pub async fn start(self) -> Result<Node> {
+        let Self { settings, clock } = self;
+        settings.check()?;
+        let passphrase = settings.passphrase()?;
+        let (max_identities, data_dir) = (settings.max_identities, settings.data_dir.clone());
+        let (vault, key, store) = tokio::task::spawn_blocking(move || {
+            let folder = DataFolder::open(&data_dir)?;
+            let key = folder.node_key()?;
+            let store = RocksStore::open(folder.store_path(), &RocksOptions::default())?;
+            let vault = Vault::open(folder, passphrase, max_identities)?;
+            Ok::<_, Error>((vault, key, store))
+        })
+        .await
+        .map_err(|error| Error::Internal(error.to_string()))??;
+
+        let metrics = Arc::new(Metrics::new());
+        let network_clock = kad::Clock::new(clock.timestamp());
+        let mut network = Network::new(key, network_clock.clone());
+        listen(&mut network, &settings).await?;
+
+        let (told, answers) = mpsc::unbounded_channel();
+        let store: Box<dyn Store> = Box::new(store);
+        let (storing, store_thread) =
+            Storing::start(store, clock.clone(), Arc::clone(&metrics), told)?;
+        let (events, _) = broadcast::channel(MAX_LAG);
+        let (commands, queue) = mpsc::channel(MAX_COMMANDS);
+        let (notices, noticed) = mpsc::unbounded_channel();
+        let mut rng = rand::rng();
+        let (mut boot, mut seed) = ([0; 16], [0; 32]);
+        rng.fill_bytes(&mut boot);
+        rng.fill_bytes(&mut seed);
+        let peer = network.peer();
+        let mut run = Run {
+            engine: Engine::new(peer, boot, seed),
+            network,
+            clock: clock.clone(),
+            network_clock,
+            storing: storing.clone(),
+            metrics: Arc::clone(&metrics),
+            events: events.clone(),
+            notices,
+            open: HashMap::new(),
+            changes: HashMap::new(),
+            next_command: 0,
+            counted: Default::default(),
+            bootstrap: settings.bootstrap.clone(),
+        };
+        run.enter_cloud();
+        let inner = Arc::new(Inner {
+            settings,
+            clock,
+            peer,
+            started: std::time::Instant::now(),
+            metrics,
+            storing,
+            commands,
+            events,
+            vault: Mutex::new(vault),
+            handles: Mutex::new(HashMap::new()),
+        });
+        let run = tokio::spawn(run.run(queue, answers));
+        let node = Node::new(inner, run, store_thread);
+        node.keep_notices(noticed);
+        node.resume().await?;
+        Ok(node)
+    }
+}
+
+/// Listens on every address, or on none: an operator who named an address wants just that.
+async fn listen(network: &mut Network, settings: &Settings) -> Result<()> {
+    for address in &settings.external {
+        network.add_external_address(address.clone());
+    }
+    for address in &settings.listen {
+        let refused = |reason: String| Error::UnableToListen {
+            address: address.to_string(),
+            reason,
+        };
+        network
+            .listen(address.clone())
+            .map_err(|error| refused(error.to_string()))?;
+    }
+    if settings.listen.is_empty() {
+        return Ok(());
+    }
+    let refused = |reason: String| Error::UnableToListen {
+        address: settings
+            .listen
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(", "),
+        reason,
+    };
+    match tokio::time::timeout(LISTEN_TIMEOUT, network.listening()).await {
+        Ok(listening) => listening.map_err(refused),
+        Err(_) => Err(refused("no address became available".into())),
+    }
+}

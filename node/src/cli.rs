@@ -1,0 +1,130 @@
+//! The `peerage` command: the daemon, and everything people do with it.
+
+use std::{
+    io::{IsTerminal, Write},
+    process::ExitCode,
+};
+
+use clap::{CommandFactory, Parser, error::ErrorKind as ClapErrorKind};
+
+use crate::{Error, Settings, settings::Layer};
+
+pub mod args;
+mod client;
+mod events;
+mod failure;
+mod group;
+mod id;
+mod input;
+mod invite;
+mod output;
+mod record;
+mod status;
+mod up;
+pub mod values;
+
+use self::{
+    args::{Cli, Command, Global},
+    client::Client,
+    failure::Failure,
+    output::Output,
+};
+
+/// Runs the command line of this process.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    let output = Output::new(cli.global.json);
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            let error = Error::Internal(format!("no runtime: {error}"));
+            return output.failure(&Failure::from(error));
+        }
+    };
+    let done = runtime.block_on(run(cli, output));
+    // A prompt or a signal may hold a thread; nothing that matters does.
+    runtime.shutdown_background();
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => output.failure(&failure),
+    }
+}
+
+async fn run(cli: Cli, output: Output) -> Result<(), Failure> {
+    let Cli { global, command } = cli;
+    match command {
+        Command::Up(args) => up::up(&global, args, output).await,
+        Command::Down => status::down(&client(&global)?, output).await,
+        Command::Status => status::status(&client(&global)?, output).await,
+        Command::Id(command) => id::run(&client(&global)?, command, output).await,
+        Command::Group(command) => group::run(&client(&global)?, command, output).await,
+        Command::Invite(args::InviteCommand::Show { invitation }) => {
+            invite::show(&invitation, output)
+        }
+        Command::Invite(command) => invite::run(&client(&global)?, command, output).await,
+        Command::Join(args) => invite::join(&client(&global)?, args, output).await,
+        Command::Member(command) => group::member(&client(&global)?, command, output).await,
+        Command::Record(command) => record::run(&client(&global)?, command, output).await,
+        Command::Events(command) => events::run(&client(&global)?, command, output).await,
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "peerage", &mut script);
+            output.bytes(&script)
+        }
+    }
+}
+
+/// The daemon this command line talks to.
+fn client(global: &Global) -> Result<Client, Failure> {
+    Ok(Client::new(settings(global, Layer::default())?.socket_path()))
+}
+
+fn settings(global: &Global, mut flags: Layer) -> Result<Settings, Error> {
+    flags.data_dir.clone_from(&global.data_dir);
+    flags.socket.clone_from(&global.socket);
+    Settings::load(global.config.as_deref(), flags, &|name| {
+        std::env::var_os(name)
+    })
+}
+
+/// A command line that cannot be read, or a question for help.
+fn usage(error: &clap::Error) -> ExitCode {
+    let asked = matches!(
+        error.kind(),
+        ClapErrorKind::DisplayHelp | ClapErrorKind::DisplayVersion
+    );
+    if !asked && std::env::args_os().any(|argument| argument == "--json") {
+        let reason = error.render().to_string();
+        let reason = reason.trim().trim_start_matches("error: ");
+        return Output::new(true).failure(&Failure::usage(reason));
+    }
+    let text = error.render();
+    // Nothing can be done when even this cannot be written.
+    let _ = if asked {
+        let mut stdout = std::io::stdout();
+        if stdout.is_terminal() {
+            write!(stdout, "{}", text.ansi())
+        } else {
+            write!(stdout, "{text}")
+        }
+    } else {
+        let mut stderr = std::io::stderr();
+        if stderr.is_terminal() {
+            write!(stderr, "{}", text.ansi())
+        } else {
+            write!(stderr, "{text}")
+        }
+    };
+    if asked {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(crate::ErrorKind::FixInput.exit_code())
+    }
+}

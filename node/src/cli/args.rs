@@ -1,0 +1,464 @@
+//! The command line: every command, option and example.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use libp2p::Multiaddr;
+
+use super::values::{AttributeArg, Lifetime};
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  success
+  1  a fault of ours
+  2  the input must be changed
+  3  what was named does not exist
+  4  not allowed
+  5  contradicts what exists
+  6  the daemon, a port, the disk or another need is missing
+  7  may succeed later
+  8  a file is damaged
+
+Start with:
+  peerage up                                   run the node (leave it running)
+  peerage id new --friendly-name Ada           make an identity
+  peerage group create --friendly-name Chess   make a group
+  peerage invite create --card ben.card        invite Ben, who sent you his card";
+
+/// Invite-only groups, peer to peer: no server, verified members, shared records.
+#[derive(Debug, Parser)]
+#[command(name = "peerage", version, after_help = EXIT_CODES, arg_required_else_help = true, max_term_width = 100)]
+pub struct Cli {
+    /// What applies to every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What applies to every command.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Global {
+    /// Folder of everything the node keeps [default: $XDG_DATA_HOME/peerage or ~/.local/share/peerage] [env: PEERAGE_DATA_DIR]
+    #[arg(long, global = true, value_name = "FOLDER")]
+    pub data_dir: Option<PathBuf>,
+    /// Unix socket of the local API [default: api.sock in the data folder] [env: PEERAGE_SOCKET]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub socket: Option<PathBuf>,
+    /// Configuration file [default: ~/.config/peerage/peerage.toml, if it exists] [env: PEERAGE_CONFIG]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Answer in JSON, errors too
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the node until it is stopped
+    Up(UpArgs),
+    /// Stop the running node
+    #[command(after_help = "Example:\n  peerage down")]
+    Down,
+    /// Show the node, its addresses and its groups
+    #[command(after_help = "Example:\n  peerage status")]
+    Status,
+    /// Identities: who you are
+    #[command(subcommand)]
+    Id(IdCommand),
+    /// Groups: where you are a member
+    #[command(subcommand)]
+    Group(GroupCommand),
+    /// Invitations: make and inspect them
+    #[command(subcommand)]
+    Invite(InviteCommand),
+    /// Join a group with an invitation
+    #[command(after_help = "Examples:\n  peerage join ben.invite --connect\n  peerage join 'peerage:invite:…'\n  peerage join - < ben.invite")]
+    Join(JoinArgs),
+    /// Members of a group
+    #[command(subcommand)]
+    Member(MemberCommand),
+    /// Records: what the members of a group share
+    #[command(subcommand)]
+    Record(RecordCommand),
+    /// Events: what happens in a group
+    #[command(subcommand)]
+    Events(EventsCommand),
+    /// Print a completion script for a shell
+    #[command(after_help = "Example:\n  peerage completions bash > ~/.local/share/bash-completion/completions/peerage")]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+/// `peerage up`
+#[derive(Debug, Clone, Default, Args)]
+#[command(after_help = "Examples:\n  peerage up\n  peerage --data-dir /tmp/ada up --listen /ip4/127.0.0.1/udp/0/quic-v1\n\nThe passphrase of protected identities is read from PEERAGE_PASSPHRASE or passphrase_file.")]
+pub struct UpArgs {
+    /// Address to listen on; may be repeated [default: UDP port 3587 on every address] [env: PEERAGE_LISTEN]
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Vec<Multiaddr>,
+    /// Address of a node to enter the cloud through; may be repeated [env: PEERAGE_BOOTSTRAP]
+    #[arg(long, value_name = "ADDRESS")]
+    pub bootstrap: Vec<Multiaddr>,
+    /// Address under which others reach this node, such as a forwarded port; may be repeated [env: PEERAGE_EXTERNAL]
+    #[arg(long, value_name = "ADDRESS")]
+    pub external: Vec<Multiaddr>,
+    /// File whose first line is the passphrase of the identities [env: PEERAGE_PASSPHRASE_FILE]
+    #[arg(long, value_name = "FILE")]
+    pub passphrase_file: Option<PathBuf>,
+    /// What to log, such as debug or warn,peerage=debug [env: PEERAGE_LOG]
+    #[arg(long, value_name = "LEVEL")]
+    pub log: Option<String>,
+    /// How a log line looks: text or json [env: PEERAGE_LOG_FORMAT]
+    #[arg(long, value_name = "FORMAT")]
+    pub log_format: Option<LogFormatArg>,
+}
+
+/// How a log line looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormatArg {
+    /// For people
+    Text,
+    /// One JSON object per line
+    Json,
+}
+
+/// `peerage id …`
+#[derive(Debug, Subcommand)]
+pub enum IdCommand {
+    /// Make an identity
+    #[command(after_help = "Example:\n  peerage id new --friendly-name Ada")]
+    New {
+        /// Ends the peer name, after the dot
+        #[arg(long)]
+        classifier: Option<String>,
+        /// Shown to people [default: the peer name]
+        #[arg(long, value_name = "NAME")]
+        friendly_name: Option<String>,
+    },
+    /// List the identities
+    #[command(after_help = "Example:\n  peerage id ls")]
+    Ls,
+    /// Show one identity
+    #[command(after_help = "Example:\n  peerage id show Ada")]
+    Show {
+        /// Peer name, a unique start of it, or the friendly name [default: the default identity]
+        name: Option<String>,
+    },
+    /// Print the identity card, to be given to whoever invites you
+    #[command(after_help = "Examples:\n  peerage id card --out ada.card\n  peerage id card --uri")]
+    Card {
+        /// Peer name, a unique start of it, or the friendly name [default: the default identity]
+        name: Option<String>,
+        /// On one line instead of as a text block
+        #[arg(long)]
+        uri: bool,
+        /// Write to this file instead of the terminal
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// Change the friendly name; without a new one, reset it to the peer name
+    #[command(after_help = "Example:\n  peerage id rename Ada 'Ada L.'")]
+    Rename {
+        /// Peer name, a unique start of it, or the friendly name
+        name: String,
+        /// The new friendly name
+        friendly_name: Option<String>,
+    },
+    /// Write an identity with its secret key, encrypted, to a file
+    #[command(after_help = "Example:\n  peerage id export Ada --out ada.pem\n\nThe passphrase of the export is asked for, or read from --passphrase-file or PEERAGE_EXPORT_PASSPHRASE.")]
+    Export {
+        /// Peer name, a unique start of it, or the friendly name
+        name: String,
+        /// The file; made for its owner alone, never overwritten
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+        /// File whose first line is the passphrase of the export
+        #[arg(long, value_name = "FILE")]
+        passphrase_file: Option<PathBuf>,
+    },
+    /// Bring back an exported identity
+    #[command(after_help = "Example:\n  peerage id import ada.pem\n\nThe passphrase of the export is asked for, or read from --passphrase-file or PEERAGE_EXPORT_PASSPHRASE.")]
+    Import {
+        /// The exported file, or - for standard input
+        file: PathBuf,
+        /// File whose first line is the passphrase of the export
+        #[arg(long, value_name = "FILE")]
+        passphrase_file: Option<PathBuf>,
+    },
+    /// Delete an identity for ever; its groups must be deleted first
+    #[command(after_help = "Example:\n  peerage id rm Ada")]
+    Rm {
+        /// Peer name, a unique start of it, or the friendly name
+        name: String,
+    },
+}
+
+/// Which group, and as which identity.
+#[derive(Debug, Clone, Default, Args)]
+pub struct GroupArg {
+    /// Peer name, a unique start of it, or the friendly name [default: the only group]
+    #[arg(long, value_name = "GROUP")]
+    pub group: Option<String>,
+    /// The member, where several identities of this node are in the group
+    #[arg(long = "as", value_name = "IDENTITY")]
+    pub identity: Option<String>,
+}
+
+/// Which group, as the command's own argument.
+#[derive(Debug, Clone, Default, Args)]
+pub struct GroupName {
+    /// Peer name, a unique start of it, or the friendly name [default: the only group]
+    pub group: Option<String>,
+    /// The member, where several identities of this node are in the group
+    #[arg(long = "as", value_name = "IDENTITY")]
+    pub identity: Option<String>,
+}
+
+/// `peerage group …`
+#[derive(Debug, Subcommand)]
+pub enum GroupCommand {
+    /// Make a group; you become its first administrator
+    #[command(after_help = "Example:\n  peerage group create --friendly-name 'Chess club' --connect")]
+    Create {
+        /// Ends the group's peer name, after the dot
+        #[arg(long)]
+        classifier: Option<String>,
+        /// Shown to people [default: the group's peer name]
+        #[arg(long, value_name = "NAME")]
+        friendly_name: Option<String>,
+        /// What the group is for
+        #[arg(long)]
+        comment: Option<String>,
+        /// The creator [default: the default identity]
+        #[arg(long = "as", value_name = "IDENTITY")]
+        identity: Option<String>,
+        /// Connect at once
+        #[arg(long)]
+        connect: bool,
+    },
+    /// List the groups
+    #[command(after_help = "Example:\n  peerage group ls")]
+    Ls,
+    /// Show one group, its neighbours and its fingerprint
+    #[command(after_help = "Example:\n  peerage group show Chess")]
+    Show(GroupName),
+    /// Open a group that was closed, without connecting
+    #[command(after_help = "Example:\n  peerage group open Chess")]
+    Open(GroupName),
+    /// Go online: find members and let them find you
+    #[command(after_help = "Example:\n  peerage group connect Chess")]
+    Connect(GroupName),
+    /// Go offline
+    #[command(after_help = "Example:\n  peerage group close Chess")]
+    Close(GroupName),
+    /// Delete the membership and this node's copy of the records
+    #[command(after_help = "Example:\n  peerage group delete Chess")]
+    Delete(GroupName),
+}
+
+/// `peerage invite …`
+#[derive(Debug, Subcommand)]
+pub enum InviteCommand {
+    /// Invite an identity, known by its card
+    #[command(after_help = "Examples:\n  peerage invite create --group Chess --card ben.card --out ben.invite\n  peerage invite create --card 'peerage:card:…' --role inviting-member --expires 30d\n\nThe invitation is bound to the card: nobody else can use it.")]
+    Create {
+        /// The group
+        #[command(flatten)]
+        group: GroupArg,
+        /// The invitee's identity card: a file, - for standard input, or peerage:card:…
+        #[arg(long, value_name = "FILE|-|URI")]
+        card: String,
+        /// What the invitee may do
+        #[arg(long, value_enum, default_value_t = RoleArg::Member)]
+        role: RoleArg,
+        /// End of the membership: a duration such as 30d, or an instant [default: the longest you may give]
+        #[arg(long, value_name = "TIME")]
+        expires: Option<Lifetime>,
+        /// A few words for the invitee
+        #[arg(long)]
+        note: Option<String>,
+        /// On one line instead of as a text block
+        #[arg(long)]
+        uri: bool,
+        /// Write to this file instead of the terminal
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// Show what an invitation says; needs no daemon, no identity and no network
+    #[command(after_help = "Examples:\n  peerage invite show ben.invite\n  peerage invite show 'peerage:invite:…'")]
+    Show {
+        /// A file, - for standard input, or peerage:invite:…
+        #[arg(value_name = "FILE|-|URI")]
+        invitation: String,
+    },
+}
+
+/// What a member may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RoleArg {
+    /// Read and publish
+    Member,
+    /// Also invite members
+    InvitingMember,
+    /// Also invite administrators
+    Admin,
+}
+
+impl RoleArg {
+    /// The word used by the API.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Member => "member",
+            Self::InvitingMember => "inviting-member",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+/// `peerage join`
+#[derive(Debug, Clone, Args)]
+pub struct JoinArgs {
+    /// The invitation: a file, - for standard input, or peerage:invite:…
+    #[arg(value_name = "FILE|-|URI")]
+    pub invitation: String,
+    /// The invited identity [default: the default identity]
+    #[arg(long = "as", value_name = "IDENTITY")]
+    pub identity: Option<String>,
+    /// Connect at once
+    #[arg(long)]
+    pub connect: bool,
+}
+
+/// `peerage member …`
+#[derive(Debug, Subcommand)]
+pub enum MemberCommand {
+    /// List the members
+    #[command(after_help = "Example:\n  peerage member ls --group Chess")]
+    Ls(GroupArg),
+}
+
+/// Content of a record, from one place.
+#[derive(Debug, Clone, Default, Args)]
+#[group(multiple = false)]
+pub struct PayloadArgs {
+    /// The content, as text
+    #[arg(long, value_name = "TEXT")]
+    pub payload: Option<String>,
+    /// A file with the content, or - for standard input
+    #[arg(long, value_name = "FILE|-")]
+    pub file: Option<PathBuf>,
+}
+
+/// `peerage record …`
+#[derive(Debug, Subcommand)]
+pub enum RecordCommand {
+    /// Publish a record to every member
+    #[command(after_help = "Examples:\n  peerage record put --type note --payload 'see you at eight'\n  peerage record put --type photo --file chess.jpg --attr title=Board --attr size:int=8 --expires 7d\n\nAttributes are name=text, name:int=5 or name:date=2026-12-24T18:00:00Z.")]
+    Put {
+        /// The group
+        #[command(flatten)]
+        group: GroupArg,
+        /// Record type: a name or a UUID
+        #[arg(long = "type", value_name = "TYPE")]
+        kind: String,
+        /// The content
+        #[command(flatten)]
+        payload: PayloadArgs,
+        /// A named value others can search for; may be repeated
+        #[arg(long = "attr", value_name = "NAME=VALUE")]
+        attributes: Vec<AttributeArg>,
+        /// When it lapses: a duration such as 7d, or an instant
+        #[arg(long, value_name = "TIME", default_value = "28d")]
+        expires: Lifetime,
+    },
+    /// Print a record
+    #[command(after_help = "Examples:\n  peerage record get 5f0c…\n  peerage record get 5f0c… --raw > chess.jpg")]
+    Get {
+        /// The group
+        #[command(flatten)]
+        group: GroupArg,
+        /// Record id
+        id: String,
+        /// Print the content only, byte for byte
+        #[arg(long, conflicts_with = "json")]
+        raw: bool,
+    },
+    /// List the records
+    #[command(after_help = "Example:\n  peerage record ls --type note")]
+    Ls {
+        /// The group
+        #[command(flatten)]
+        group: GroupArg,
+        /// Only this type: a name or a UUID
+        #[arg(long = "type", value_name = "TYPE")]
+        kind: Option<String>,
+        /// At most this many
+        #[arg(long, default_value_t = 1_000)]
+        limit: usize,
+    },
+    /// Change a record; what is not given stays
+    #[command(after_help = "Example:\n  peerage record update 5f0c… --payload 'see you at nine'")]
+    Update {
+        /// The group
+        #[command(flatten)]
+        group: GroupArg,
+        /// Record id
+        id: String,
+        /// The content
+        #[command(flatten)]
+        payload: PayloadArgs,
+        /// A named value; given once or more, replaces all earlier ones
+        #[arg(long = "attr", value_name = "NAME=VALUE")]
+        attributes: Vec<AttributeArg>,
+        /// A later end: a duration such as 7d, or an instant
+        #[arg(long, value_name = "TIME")]
+        expires: Option<Lifetime>,
+    },
+    /// Delete a record, at every member
+    #[command(after_help = "Example:\n  peerage record rm 5f0c…")]
+    Rm {
+        /// The group
+        #[command(flatten)]
+        group: GroupArg,
+        /// Record id
+        id: String,
+    },
+    /// Print each change of a record as it happens, until interrupted
+    #[command(after_help = "Example:\n  peerage record watch --type note")]
+    Watch {
+        /// The group
+        #[command(flatten)]
+        group: GroupArg,
+        /// Only this type: a name or a UUID
+        #[arg(long = "type", value_name = "TYPE")]
+        kind: Option<String>,
+    },
+}
+
+/// `peerage events …`
+#[derive(Debug, Subcommand)]
+pub enum EventsCommand {
+    /// Print each event as it happens, until interrupted
+    #[command(after_help = "Examples:\n  peerage events tail\n  peerage events tail --after 0 --json")]
+    Tail {
+        /// The group
+        #[command(flatten)]
+        group: GroupArg,
+        /// Begin after this sequence number; 0 is from the oldest kept [default: only new events]
+        #[arg(long, value_name = "SEQUENCE")]
+        after: Option<u64>,
+        /// End after this many events [default: never]
+        #[arg(long, value_name = "COUNT")]
+        count: Option<u64>,
+    },
+}
+
+#[cfg(test)]
+mod tests;

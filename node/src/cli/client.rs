@@ -1,0 +1,287 @@
+//! Talks to the daemon over its socket.
+
+use std::{path::PathBuf, time::Duration};
+
+use futures::Stream;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::{
+    Method, Request, Response, StatusCode,
+    body::{Bytes, Incoming},
+    client::conn::http1,
+    header,
+};
+use hyper_util::rt::TokioIo;
+use serde::{Serialize, de::DeserializeOwned};
+use tokio::net::UnixStream;
+
+use super::{args::GroupArg, failure::Failure};
+use crate::{
+    Error,
+    api::segment,
+    model::{GroupEvent, GroupInfo, Problem},
+};
+
+/// A page of full records is the largest answer.
+const MAX_ANSWER_BYTES: usize = 128 * 1024 * 1024;
+/// At most this many bytes in one line of a stream.
+const MAX_LINE_BYTES: usize = 1024 * 1024;
+/// The daemon answers, or says that it cannot, within half of this.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// A way to the daemon; connects anew for each request.
+#[derive(Debug)]
+pub(super) struct Client {
+    socket: PathBuf,
+}
+
+impl Client {
+    pub(super) fn new(socket: PathBuf) -> Self {
+        Self { socket }
+    }
+
+    pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
+        self.answer(Method::GET, path, None::<&()>).await
+    }
+
+    pub(super) async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, Failure> {
+        self.answer(Method::POST, path, Some(body)).await
+    }
+
+    pub(super) async fn patch<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, Failure> {
+        self.answer(Method::PATCH, path, Some(body)).await
+    }
+
+    pub(super) async fn delete(&self, path: &str) -> Result<(), Failure> {
+        self.bytes(Method::DELETE, path, None::<&()>).await.map(drop)
+    }
+
+    /// A request whose answer has no content.
+    pub(super) async fn tell(&self, path: &str) -> Result<(), Failure> {
+        self.bytes(Method::POST, path, None::<&()>).await.map(drop)
+    }
+
+    /// The path of a group: the one named, else the only one there is.
+    pub(super) async fn group(&self, wanted: &GroupArg) -> Result<GroupPath, Failure> {
+        if let Some(group) = &wanted.group {
+            return Ok(GroupPath::new(group, wanted.identity.as_deref()));
+        }
+        let groups: Vec<GroupInfo> = self.get("/v1/groups").await?;
+        let mut groups = groups.iter().filter(|group| match &wanted.identity {
+            Some(identity) => group.identity.starts_with(identity.as_str()),
+            None => true,
+        });
+        match (groups.next(), groups.next()) {
+            (Some(only), None) => Ok(GroupPath::new(&only.name, Some(&only.identity))),
+            (Some(_), Some(_)) => Err(Failure::from(Error::invalid(
+                "group",
+                "there are several groups: name one with --group",
+            ))
+            .advise("list them with: peerage group ls")),
+            (None, _) => Err(Failure::from(Error::GroupNotFound {
+                name: "the only group".to_owned(),
+            })
+            .advise("make one with: peerage group create, or join one with: peerage join")),
+        }
+    }
+
+    /// The events of a group as they come, until the daemon stops.
+    pub(super) async fn events(
+        &self,
+        group: &GroupPath,
+        after: Option<u64>,
+    ) -> Result<impl Stream<Item = Result<GroupEvent, Failure>>, Failure> {
+        let path = match after {
+            Some(after) => group.asking("/events", &format!("after={after}")),
+            None => group.below("/events"),
+        };
+        let request = Request::get(path)
+            .header(header::HOST, "peerage")
+            .header(header::ACCEPT, "application/x-ndjson")
+            .body(Full::default())
+            .map_err(internal)?;
+        let response = self.send(request).await?;
+        if !response.status().is_success() {
+            return Err(self.refusal(response).await);
+        }
+        let lines = Lines {
+            body: response.into_body(),
+            buffer: Vec::new(),
+        };
+        Ok(futures::stream::try_unfold(lines, |mut lines| async move {
+            let Some(line) = lines.next().await? else {
+                return Ok(None);
+            };
+            match serde_json::from_slice(&line) {
+                Ok(event) => Ok(Some((event, lines))),
+                Err(error) => Err(match serde_json::from_slice::<Problem>(&line) {
+                    Ok(problem) => Failure::from(problem),
+                    Err(_) => internal(error),
+                }),
+            }
+        }))
+    }
+
+    async fn answer<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&impl Serialize>,
+    ) -> Result<T, Failure> {
+        let bytes = self.bytes(method, path, body).await?;
+        serde_json::from_slice(&bytes).map_err(internal)
+    }
+
+    async fn bytes(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&impl Serialize>,
+    ) -> Result<Bytes, Failure> {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, "peerage");
+        let body = match body {
+            Some(body) => {
+                request = request.header(header::CONTENT_TYPE, "application/json");
+                Bytes::from(serde_json::to_vec(body).map_err(internal)?)
+            }
+            None => Bytes::new(),
+        };
+        let request = request.body(Full::new(body)).map_err(internal)?;
+        let exchange = async {
+            let response = self.send(request).await?;
+            if !response.status().is_success() {
+                return Err(self.refusal(response).await);
+            }
+            collect(response).await
+        };
+        tokio::time::timeout(ANSWER_TIMEOUT, exchange)
+            .await
+            .unwrap_or_else(|_| {
+                Err(Error::TimedOut {
+                    seconds: ANSWER_TIMEOUT.as_secs(),
+                }
+                .into())
+            })
+    }
+
+    async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, Failure> {
+        let stream = UnixStream::connect(&self.socket).await.map_err(|source| {
+            Error::DaemonUnreachable {
+                path: self.socket.clone(),
+                source,
+            }
+        })?;
+        let (mut sender, connection) =
+            http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
+        tokio::spawn(connection);
+        sender.send_request(request).await.map_err(broken)
+    }
+
+    /// The problem the daemon tells of.
+    async fn refusal(&self, response: Response<Incoming>) -> Failure {
+        let status: StatusCode = response.status();
+        match collect(response).await {
+            Ok(bytes) => match serde_json::from_slice::<Problem>(&bytes) {
+                Ok(problem) => problem.into(),
+                Err(_) => internal(format!("the daemon answered {status}")),
+            },
+            Err(failure) => failure,
+        }
+    }
+}
+
+/// A group as part of a path.
+#[derive(Debug)]
+pub(super) struct GroupPath {
+    group: String,
+    identity: Option<String>,
+}
+
+impl GroupPath {
+    fn new(group: &str, identity: Option<&str>) -> Self {
+        Self {
+            group: segment(group),
+            identity: identity.map(segment),
+        }
+    }
+
+    /// The path of something of the group.
+    pub(super) fn below(&self, rest: &str) -> String {
+        self.asking(rest, "")
+    }
+
+    /// The same with a query.
+    pub(super) fn asking(&self, rest: &str, query: &str) -> String {
+        let mut path = format!("/v1/groups/{}{rest}", self.group);
+        let mut separator = '?';
+        if let Some(identity) = &self.identity {
+            path.push_str(&format!("{separator}identity={identity}"));
+            separator = '&';
+        }
+        if !query.is_empty() {
+            path.push(separator);
+            path.push_str(query);
+        }
+        path
+    }
+}
+
+struct Lines {
+    body: Incoming,
+    buffer: Vec<u8>,
+}
+
+impl Lines {
+    /// The next line without its end; none when the stream has ended.
+    async fn next(&mut self) -> Result<Option<Vec<u8>>, Failure> {
+        loop {
+            if let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') {
+                let rest = self.buffer.split_off(end + 1);
+                let mut line = std::mem::replace(&mut self.buffer, rest);
+                line.pop();
+                return Ok(Some(line));
+            }
+            if self.buffer.len() > MAX_LINE_BYTES {
+                return Err(internal("the daemon sent an endless line"));
+            }
+            match self.body.frame().await {
+                Some(Ok(frame)) => {
+                    if let Ok(data) = frame.into_data() {
+                        self.buffer.extend_from_slice(&data);
+                    }
+                }
+                Some(Err(error)) => return Err(broken(error)),
+                None => return Ok(None),
+            }
+        }
+    }
+}
+
+async fn collect(response: Response<Incoming>) -> Result<Bytes, Failure> {
+    Limited::new(response.into_body(), MAX_ANSWER_BYTES)
+        .collect()
+        .await
+        .map(http_body_util::Collected::to_bytes)
+        .map_err(internal)
+}
+
+fn broken(error: hyper::Error) -> Failure {
+    // The daemon went away in the middle.
+    let mut failure = Failure::from(Error::ShuttingDown);
+    failure.0.detail = format!("the daemon broke off: {error}");
+    failure.advise("see the daemon's log; start it with: peerage up")
+}
+
+fn internal(error: impl ToString) -> Failure {
+    Error::Internal(error.to_string()).into()
+}

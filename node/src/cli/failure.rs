@@ -1,0 +1,40 @@
+//! What goes wrong on the command line, whether here or in the daemon.
+
+use crate::{Error, ErrorKind, model::Problem};
+
+/// A problem to be shown.
+#[derive(Debug)]
+pub(super) struct Failure(pub(super) Box<Problem>);
+
+impl Failure {
+    /// The command line itself is wrong.
+    pub(super) fn usage(reason: &str) -> Self {
+        let mut problem = Problem::from(&Error::invalid("arguments", reason));
+        "usage".clone_into(&mut problem.code);
+        reason.clone_into(&mut problem.detail);
+        problem.next_step = Some("see peerage --help".to_owned());
+        Self(Box::new(problem))
+    }
+
+    /// With another advice than usual.
+    pub(super) fn advise(mut self, next_step: &str) -> Self {
+        self.0.next_step = Some(next_step.to_owned());
+        self
+    }
+
+    pub(super) fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self(Box::new(Problem::from(&error)))
+    }
+}
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        Self(Box::new(problem))
+    }
+}

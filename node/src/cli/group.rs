@@ -1,0 +1,225 @@
+//! `peerage group …` and `peerage member …`
+
+use serde::Serialize;
+
+use super::{
+    args::{GroupArg, GroupCommand, GroupName, MemberCommand},
+    client::Client,
+    failure::Failure,
+    id::Deleted,
+    output::{Output, fields, harmless, short_time, table, yes},
+};
+use crate::{
+    api::segment,
+    model::{FingerprintInfo, GroupInfo, MemberInfo, NeighbourInfo, NewGroup},
+};
+
+pub(super) async fn run(
+    client: &Client,
+    command: GroupCommand,
+    output: Output,
+) -> Result<(), Failure> {
+    match command {
+        GroupCommand::Create {
+            classifier,
+            friendly_name,
+            comment,
+            identity,
+            connect,
+        } => {
+            let new = NewGroup {
+                identity,
+                classifier,
+                friendly_name,
+                comment,
+            };
+            let made: GroupInfo = client.post("/v1/groups", &new).await?;
+            finish(client, made, connect, output).await
+        }
+        GroupCommand::Ls => {
+            let groups: Vec<GroupInfo> = client.get("/v1/groups").await?;
+            output.show(&groups, |groups| group_table(groups))
+        }
+        GroupCommand::Show(name) => show(client, name.into(), output).await,
+        GroupCommand::Open(name) => act(client, name.into(), "/open", output).await,
+        GroupCommand::Connect(name) => act(client, name.into(), "/connect", output).await,
+        GroupCommand::Close(name) => act(client, name.into(), "/close", output).await,
+        GroupCommand::Delete(name) => {
+            let group = GroupArg::from(name);
+            let path = client.group(&group).await?;
+            client.delete(&path.below("")).await?;
+            let deleted = group.group.unwrap_or_else(|| "the group".to_owned());
+            output.show(&Deleted { deleted }, |done| {
+                format!("deleted {}", harmless(&done.deleted))
+            })
+        }
+    }
+}
+
+pub(super) async fn member(
+    client: &Client,
+    command: MemberCommand,
+    output: Output,
+) -> Result<(), Failure> {
+    match command {
+        MemberCommand::Ls(group) => {
+            let path = client.group(&group).await?.below("/members");
+            let members: Vec<MemberInfo> = client.get(&path).await?;
+            output.show(&members, |members| member_table(members))
+        }
+    }
+}
+
+/// Connects a new membership where asked to, and shows it.
+pub(super) async fn finish(
+    client: &Client,
+    made: GroupInfo,
+    connect: bool,
+    output: Output,
+) -> Result<(), Failure> {
+    let made = if connect {
+        let path = format!(
+            "/v1/groups/{}/connect?identity={}",
+            segment(&made.name),
+            segment(&made.identity)
+        );
+        client.post(&path, &()).await?
+    } else {
+        made
+    };
+    output.show(&made, |group| {
+        let next = if connect {
+            ""
+        } else {
+            "\n\nThe group is offline; go online with: peerage group connect"
+        };
+        format!("{}{next}", group_fields(group))
+    })
+}
+
+async fn act(
+    client: &Client,
+    group: GroupArg,
+    action: &str,
+    output: Output,
+) -> Result<(), Failure> {
+    let path = client.group(&group).await?.below(action);
+    let group: GroupInfo = client.post(&path, &()).await?;
+    output.show(&group, group_fields)
+}
+
+async fn show(client: &Client, group: GroupArg, output: Output) -> Result<(), Failure> {
+    #[derive(Serialize)]
+    struct Shown {
+        #[serde(flatten)]
+        group: GroupInfo,
+        fingerprint: String,
+        neighbour_list: Vec<NeighbourInfo>,
+    }
+    let path = client.group(&group).await?;
+    let fingerprint: FingerprintInfo = client.get(&path.below("/fingerprint")).await?;
+    let shown = Shown {
+        group: client.get(&path.below("")).await?,
+        fingerprint: fingerprint.fingerprint,
+        neighbour_list: client.get(&path.below("/neighbours")).await?,
+    };
+    output.show(&shown, |shown| {
+        format!(
+            "{}\n{}\n\n{}",
+            group_fields(&shown.group),
+            fields(&[("fingerprint", shown.fingerprint.clone())]),
+            neighbour_table(&shown.neighbour_list)
+        )
+    })
+}
+
+pub(super) fn group_table(groups: &[GroupInfo]) -> String {
+    table(
+        [
+            "GROUP", "NAME", "AS", "ROLE", "STATUS", "NEIGHBOURS", "MEMBERS", "RECORDS",
+        ],
+        groups.iter().map(|group| {
+            [
+                harmless(&group.friendly_name),
+                group.name.clone(),
+                group.identity.chars().take(8).collect(),
+                group.role.clone(),
+                group.status.as_str().to_owned(),
+                group.neighbours.to_string(),
+                group.members.to_string(),
+                group.records.to_string(),
+            ]
+        }),
+        "no group yet; make one with: peerage group create --friendly-name NAME",
+    )
+}
+
+fn group_fields(group: &GroupInfo) -> String {
+    fields(&[
+        ("group", harmless(&group.friendly_name)),
+        ("name", group.name.clone()),
+        ("comment", harmless(&group.comment)),
+        ("as", group.identity.clone()),
+        ("role", group.role.clone()),
+        ("status", group.status.as_str().to_owned()),
+        ("synchronised", yes(group.synchronised)),
+        ("neighbours", group.neighbours.to_string()),
+        ("members", group.members.to_string()),
+        ("records", group.records.to_string()),
+        (
+            "valid until",
+            group.valid_until.as_deref().map_or_else(|| "for ever".to_owned(), short_time),
+        ),
+    ])
+}
+
+fn member_table(members: &[MemberInfo]) -> String {
+    table(
+        ["MEMBER", "NAME", "ROLES", "HERE", "VALID UNTIL", "INVITED BY"],
+        members.iter().map(|member| {
+            let here = match (member.myself, member.neighbour) {
+                (true, _) => "myself",
+                (false, true) => "connected",
+                (false, false) => "",
+            };
+            let until = short_time(&member.valid_until);
+            [
+                harmless(&member.friendly_name),
+                member.name.clone(),
+                member.roles.join(", "),
+                here.to_owned(),
+                if member.expired {
+                    format!("{until} (expired)")
+                } else {
+                    until
+                },
+                member.issued_by.chars().take(8).collect(),
+            ]
+        }),
+        "no member is known yet",
+    )
+}
+
+fn neighbour_table(neighbours: &[NeighbourInfo]) -> String {
+    table(
+        ["NEIGHBOUR", "PEER ID", "SINCE", "ADDRESS"],
+        neighbours.iter().map(|neighbour| {
+            [
+                harmless(&neighbour.friendly_name),
+                neighbour.peer_id.clone(),
+                short_time(&neighbour.since),
+                neighbour.address.clone().unwrap_or_default(),
+            ]
+        }),
+        "no neighbour",
+    )
+}
+
+impl From<GroupName> for GroupArg {
+    fn from(name: GroupName) -> Self {
+        Self {
+            group: name.group,
+            identity: name.identity,
+        }
+    }
+}

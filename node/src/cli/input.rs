@@ -1,0 +1,96 @@
+//! Text and content named on the command line.
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::Path,
+};
+
+use zeroize::Zeroizing;
+
+use super::failure::Failure;
+use crate::{Error, settings::MAX_PASSPHRASE_BYTES};
+
+/// At most this much text: an invitation needs half.
+const MAX_TEXT_BYTES: u64 = 64 * 1024;
+
+/// At most this much content; the daemon refuses more than 48 KiB.
+const MAX_CONTENT_BYTES: u64 = 96 * 1024;
+
+/// The text itself when it is a `peerage:` URI, else that of a file or of standard input.
+pub(super) fn text(argument: &str) -> Result<String, Failure> {
+    if argument.starts_with("peerage:") {
+        return Ok(argument.to_owned());
+    }
+    let bytes = read(Path::new(argument), MAX_TEXT_BYTES)?;
+    String::from_utf8(bytes)
+        .map_err(|_| Error::invalid("file", format!("{argument} is not text")).into())
+}
+
+/// Content of a file or of standard input.
+pub(super) fn content(path: &Path) -> Result<Vec<u8>, Failure> {
+    read(path, MAX_CONTENT_BYTES)
+}
+
+/// A passphrase: from the file, else from `PEERAGE_EXPORT_PASSPHRASE`, else asked for; asked for
+/// twice where a mistake could not be undone.
+pub(super) fn passphrase(file: Option<&Path>, ask: Ask) -> Result<Zeroizing<String>, Failure> {
+    if let Some(path) = file {
+        let bytes = Zeroizing::new(read(path, MAX_PASSPHRASE_BYTES as u64 + 2)?);
+        let text = std::str::from_utf8(&bytes)
+            .map_err(|_| Error::invalid("passphrase", "is not UTF-8"))?;
+        let line = text.lines().next().unwrap_or_default();
+        return Ok(Zeroizing::new(line.to_owned()));
+    }
+    if let Ok(text) = std::env::var("PEERAGE_EXPORT_PASSPHRASE") {
+        return Ok(Zeroizing::new(text));
+    }
+    let given = prompt("Passphrase of the export: ")?;
+    if ask == Ask::Twice && prompt("Once more: ")? != given {
+        return Err(Error::invalid("passphrase", "the two differ").into());
+    }
+    Ok(given)
+}
+
+/// How often to ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ask {
+    /// For something that exists.
+    Once,
+    /// For something new.
+    Twice,
+}
+
+/// Asks on the terminal, without showing the answer.
+pub(super) fn prompt(question: &str) -> Result<Zeroizing<String>, Failure> {
+    rpassword::prompt_password(question)
+        .map(Zeroizing::new)
+        .map_err(|error| {
+            Failure::from(Error::invalid(
+                "passphrase",
+                format!("cannot be asked for without a terminal: {error}"),
+            ))
+            .advise("give it in PEERAGE_EXPORT_PASSPHRASE or with --passphrase-file")
+        })
+}
+
+fn read(path: &Path, limit_bytes: u64) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    let done = if path == Path::new("-") {
+        io::stdin().take(limit_bytes + 1).read_to_end(&mut bytes)
+    } else {
+        File::open(path).and_then(|file| file.take(limit_bytes + 1).read_to_end(&mut bytes))
+    };
+    done.map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => {
+            Failure::from(Error::invalid("file", format!("{} does not exist", path.display())))
+                .advise("check the path")
+        }
+        _ => Error::io(path, error).into(),
+    })?;
+    if bytes.len() as u64 > limit_bytes {
+        let reason = format!("{} is larger than {limit_bytes} bytes", path.display());
+        return Err(Error::invalid("file", reason).into());
+    }
+    Ok(bytes)
+}

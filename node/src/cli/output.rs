@@ -1,0 +1,161 @@
+//! What is printed, for people or for programs.
+
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use comfy_table::{Table, presets};
+use serde::Serialize;
+
+use super::failure::Failure;
+use crate::Error;
+
+/// How to print.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Output {
+    /// For people.
+    Text,
+    /// For programs: one JSON document, or one per line in a stream.
+    Json,
+}
+
+impl Output {
+    pub(super) fn new(json: bool) -> Self {
+        if json { Self::Json } else { Self::Text }
+    }
+
+    /// Prints the value as JSON, or the text.
+    pub(super) fn show<T: Serialize>(
+        self,
+        value: &T,
+        text: impl FnOnce(&T) -> String,
+    ) -> Result<(), Failure> {
+        match self {
+            Self::Text => print(&format!("{}\n", text(value).trim_end())),
+            Self::Json => print(&format!("{}\n", pretty(value))),
+        }
+    }
+
+    /// Prints one element of a stream on one line.
+    pub(super) fn line<T: Serialize>(
+        self,
+        value: &T,
+        text: impl FnOnce(&T) -> String,
+    ) -> Result<(), Failure> {
+        match self {
+            Self::Text => print(&format!("{}\n", text(value))),
+            Self::Json => print(&format!("{}\n", compact(value))),
+        }
+    }
+
+    /// Prints bytes as they are.
+    pub(super) fn bytes(self, bytes: &[u8]) -> Result<(), Failure> {
+        let mut stdout = io::stdout().lock();
+        written(stdout.write_all(bytes).and_then(|()| stdout.flush()))
+    }
+
+    /// Says on standard error what went wrong, why, and what to do next.
+    pub(super) fn failure(self, failure: &Failure) -> ExitCode {
+        let problem = &failure.0;
+        let text = match self {
+            Self::Json => format!("{}\n", pretty(problem.as_ref())),
+            Self::Text => {
+                let mut text = format!("error: {}\n", problem.detail);
+                if let Some(next_step) = &problem.next_step {
+                    text.push_str(&format!("next:  {next_step}\n"));
+                }
+                text
+            }
+        };
+        // Nothing can be done when even this cannot be written.
+        let _ = io::stderr().lock().write_all(text.as_bytes());
+        ExitCode::from(failure.kind().exit_code())
+    }
+}
+
+/// A table without lines, or the words for an empty one.
+pub(super) fn table<const N: usize>(
+    header: [&str; N],
+    rows: impl IntoIterator<Item = [String; N]>,
+    empty: &str,
+) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(header);
+    for row in rows {
+        table.add_row(row);
+    }
+    if table.row_count() == 0 {
+        return empty.to_owned();
+    }
+    table.trim_fmt()
+}
+
+/// Names and values below each other.
+pub(super) fn fields(rows: &[(&str, String)]) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    for (name, value) in rows {
+        table.add_row([*name, value.as_str()]);
+    }
+    table.trim_fmt()
+}
+
+/// `2026-11-22 18:30:00Z` from RFC 3339.
+pub(super) fn short_time(text: &str) -> String {
+    match text.split_once('T') {
+        Some((date, time)) if time.len() >= 8 && time.is_char_boundary(8) => {
+            format!("{date} {}Z", &time[..8])
+        }
+        _ => text.to_owned(),
+    }
+}
+
+/// Text from others, without what could take hold of a terminal.
+pub(super) fn harmless(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect()
+}
+
+pub(super) fn yes(value: bool) -> String {
+    if value { "yes" } else { "no" }.to_owned()
+}
+
+fn print(text: &str) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    written(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()))
+}
+
+/// A reader that has seen enough (`| head`) is no failure.
+fn written(result: io::Result<()>) -> Result<(), Failure> {
+    match result {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
+        Err(error) => Err(Error::io("standard output", error).into()),
+    }
+}
+
+fn pretty(value: &impl Serialize) -> String {
+    serde_json::to_string_pretty(value).expect("our own types have string keys only")
+}
+
+fn compact(value: &impl Serialize) -> String {
+    serde_json::to_string(value).expect("our own types have string keys only")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_short_and_other_text_stays() {
+        assert_eq!(short_time("2026-11-22T18:30:00.250Z"), "2026-11-22 18:30:00Z");
+        assert_eq!(short_time("never"), "never");
+    }
+
+    #[test]
+    fn foreign_text_cannot_drive_the_terminal() {
+        assert_eq!(harmless("a\u{1b}[2Jb\n"), "a\u{fffd}[2Jb\u{fffd}");
+    }
+}

@@ -1,0 +1,232 @@
+//! `peerage record …`
+
+use data_encoding::BASE64;
+use futures::StreamExt;
+use peerage_records::id::RecordType;
+
+use super::{
+    args::{PayloadArgs, RecordCommand},
+    client::{Client, GroupPath},
+    events::event_line,
+    failure::Failure,
+    id::Deleted,
+    input,
+    output::{Output, fields, harmless, short_time, table},
+    values::AttributeArg,
+};
+use crate::{
+    Error,
+    api::{MAX_PAGE, segment},
+    model::{
+        AttributeInfo, AttributeScalar, EventKind, RecordChange, RecordInfo, RecordList, RecordPut,
+    },
+};
+
+/// At most this many characters of content in a table.
+const MAX_SHOWN_CHARS: usize = 60;
+
+pub(super) async fn run(
+    client: &Client,
+    command: RecordCommand,
+    output: Output,
+) -> Result<(), Failure> {
+    match command {
+        RecordCommand::Put {
+            group,
+            kind,
+            payload,
+            attributes,
+            expires,
+        } => {
+            let put = RecordPut {
+                kind,
+                expires: Some(expires.0),
+                attributes: plain(attributes),
+                payload: content(payload)?,
+                payload_text: None,
+            };
+            let path = client.group(&group).await?.below("/records");
+            let record: RecordInfo = client.post(&path, &put).await?;
+            output.show(&record, record_fields)
+        }
+        RecordCommand::Get { group, id, raw } => {
+            let path = record_path(&client.group(&group).await?, &id);
+            let record: RecordInfo = client.get(&path).await?;
+            if raw {
+                return output.bytes(&bytes_of(&record)?);
+            }
+            output.show(&record, record_fields)
+        }
+        RecordCommand::Ls { group, kind, limit } => {
+            let path = client.group(&group).await?;
+            let records = list(client, &path, kind.as_deref(), limit).await?;
+            output.show(&records, |records| record_table(records))
+        }
+        RecordCommand::Update {
+            group,
+            id,
+            payload,
+            attributes,
+            expires,
+        } => {
+            let change = RecordChange {
+                expires: expires.map(|expires| expires.0),
+                attributes: (!attributes.is_empty()).then(|| plain(attributes)),
+                payload: content(payload)?,
+                payload_text: None,
+            };
+            if change == RecordChange::default() {
+                return Err(Failure::usage(
+                    "nothing to change: give --payload, --file, --attr or --expires",
+                ));
+            }
+            let path = record_path(&client.group(&group).await?, &id);
+            let record: RecordInfo = client.patch(&path, &change).await?;
+            output.show(&record, record_fields)
+        }
+        RecordCommand::Rm { group, id } => {
+            let path = record_path(&client.group(&group).await?, &id);
+            client.delete(&path).await?;
+            output.show(&Deleted { deleted: id }, |done| {
+                format!("deleted {}", harmless(&done.deleted))
+            })
+        }
+        RecordCommand::Watch { group, kind } => {
+            let path = client.group(&group).await?;
+            watch(client, &path, kind.as_deref(), output).await
+        }
+    }
+}
+
+async fn list(
+    client: &Client,
+    group: &GroupPath,
+    kind: Option<&str>,
+    limit: usize,
+) -> Result<Vec<RecordInfo>, Failure> {
+    let mut records: Vec<RecordInfo> = Vec::new();
+    let mut after: Option<String> = None;
+    while records.len() < limit {
+        let mut query = format!("limit={}", (limit - records.len()).min(MAX_PAGE));
+        if let Some(kind) = kind {
+            query.push_str(&format!("&type={}", segment(kind)));
+        }
+        if let Some(after) = &after {
+            query.push_str(&format!("&after={after}"));
+        }
+        let page: RecordList = client.get(&group.asking("/records", &query)).await?;
+        records.extend(page.records);
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    Ok(records)
+}
+
+async fn watch(
+    client: &Client,
+    group: &GroupPath,
+    kind: Option<&str>,
+    output: Output,
+) -> Result<(), Failure> {
+    let wanted = kind
+        .map(|kind| kind.parse::<RecordType>().map(|kind| kind.to_string()))
+        .transpose()
+        .map_err(|error| Error::invalid("type", error))?;
+    let events = client.events(group, None).await?;
+    let mut events = std::pin::pin!(events);
+    while let Some(event) = events.next().await {
+        let event = event?;
+        let of_records = matches!(
+            event.kind,
+            EventKind::RecordAdded
+                | EventKind::RecordUpdated
+                | EventKind::RecordDeleted
+                | EventKind::RecordExpired
+        );
+        if of_records && (wanted.is_none() || event.record_type == wanted) {
+            output.line(&event, event_line)?;
+        }
+    }
+    Ok(())
+}
+
+fn record_path(group: &GroupPath, id: &str) -> String {
+    group.below(&format!("/records/{}", segment(id)))
+}
+
+fn content(payload: PayloadArgs) -> Result<Option<String>, Failure> {
+    let bytes = match (payload.payload, payload.file) {
+        (Some(text), _) => text.into_bytes(),
+        (None, Some(path)) => input::content(&path)?,
+        (None, None) => return Ok(None),
+    };
+    Ok(Some(BASE64.encode(&bytes)))
+}
+
+fn plain(attributes: Vec<AttributeArg>) -> Vec<AttributeInfo> {
+    attributes.into_iter().map(|attribute| attribute.0).collect()
+}
+
+fn bytes_of(record: &RecordInfo) -> Result<Vec<u8>, Failure> {
+    BASE64
+        .decode(record.payload.as_bytes())
+        .map_err(|error| Error::Internal(error.to_string()).into())
+}
+
+fn attribute_text(attribute: &AttributeInfo) -> String {
+    let value = match &attribute.value {
+        AttributeScalar::Number(number) => number.to_string(),
+        AttributeScalar::Text(text) => harmless(text),
+    };
+    format!("{}={value}", attribute.name)
+}
+
+fn shown(record: &RecordInfo) -> String {
+    match &record.payload_text {
+        Some(text) => harmless(text),
+        None => format!("({} bytes)", bytes_of(record).map_or(0, |bytes| bytes.len())),
+    }
+}
+
+fn clipped(text: &str) -> String {
+    if text.chars().count() <= MAX_SHOWN_CHARS {
+        return text.to_owned();
+    }
+    text.chars().take(MAX_SHOWN_CHARS - 1).chain(['…']).collect()
+}
+
+fn record_fields(record: &RecordInfo) -> String {
+    let attributes: Vec<_> = record.attributes.iter().map(attribute_text).collect();
+    fields(&[
+        ("id", record.id.clone()),
+        ("type", record.kind.clone()),
+        ("version", record.version.to_string()),
+        ("creator", record.creator.clone()),
+        ("modifier", record.modifier.clone().unwrap_or_default()),
+        ("created", short_time(&record.created)),
+        ("modified", short_time(&record.modified)),
+        ("expires", short_time(&record.expires)),
+        ("attributes", attributes.join("\n")),
+        ("content", shown(record)),
+    ])
+}
+
+fn record_table(records: &[RecordInfo]) -> String {
+    table(
+        ["ID", "VERSION", "CREATOR", "MODIFIED", "ATTRIBUTES", "CONTENT"],
+        records.iter().map(|record| {
+            let attributes: Vec<_> = record.attributes.iter().map(attribute_text).collect();
+            [
+                record.id.clone(),
+                record.version.to_string(),
+                record.creator.chars().take(8).collect(),
+                short_time(&record.modified),
+                clipped(&attributes.join(" ")),
+                clipped(&shown(record)),
+            ]
+        }),
+        "no record",
+    )
+}

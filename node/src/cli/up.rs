@@ -1,0 +1,173 @@
+//! `peerage up`: load, start, serve, wait, shut down.
+
+use std::{ffi::OsString, time::Duration};
+
+use serde::Serialize;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+use super::{
+    args::{Global, LogFormatArg, UpArgs},
+    failure::Failure,
+    output::Output,
+    settings,
+    status::listening,
+};
+use crate::{
+    Error, Node,
+    api::Server,
+    settings::{Layer, LogFormat, LogLayer, LogSettings},
+};
+
+/// A node that has not shut down by then is left to the crash safety of its store.
+const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(15);
+
+pub(super) async fn up(global: &Global, args: UpArgs, output: Output) -> Result<(), Failure> {
+    refuse_key_log(std::env::var_os("SSLKEYLOGFILE"))?;
+    let settings = settings(global, layer(args))?;
+    log_to_stderr(&settings.log)?;
+    let socket = settings.socket_path();
+    let mut signals = Signals::new()?;
+    let stop = CancellationToken::new();
+    let node = Node::builder(settings).start().await?;
+    let serving = match Server::bind(node.clone(), &socket, stop.clone()) {
+        Ok(server) => tokio::spawn(server.run()),
+        Err(error) => {
+            node.shutdown().await?;
+            return Err(error.into());
+        }
+    };
+    let status = node.status().await?;
+    let ready = Ready {
+        peer_id: status.peer_id,
+        listen: status.listen,
+        socket: socket.display().to_string(),
+        pid: std::process::id(),
+    };
+    output.line(&ready, |ready| {
+        format!(
+            "peerage is up: peer {} on {}; API {}",
+            ready.peer_id,
+            listening(&ready.listen).replace('\n', ", "),
+            ready.socket
+        )
+    })?;
+
+    tokio::select! {
+        () = signals.next() => {}
+        () = stop.cancelled() => {}
+    }
+    tracing::info!("shutting down");
+    stop.cancel();
+    let ended = async {
+        let served = serving.await.unwrap_or_else(|error| {
+            Err(Error::Internal(format!("the API failed: {error}")))
+        });
+        node.shutdown().await?;
+        served
+    };
+    tokio::select! {
+        ended = tokio::time::timeout(SHUTDOWN_DEADLINE, ended) => match ended {
+            Ok(ended) => Ok(ended?),
+            Err(_) => {
+                tracing::warn!("not shut down in time");
+                Err(Error::TimedOut { seconds: SHUTDOWN_DEADLINE.as_secs() }.into())
+            }
+        },
+        () = signals.next() => {
+            tracing::warn!("told twice to stop");
+            Ok(())
+        }
+    }
+}
+
+/// What `up` says once it is ready.
+#[derive(Debug, Serialize)]
+struct Ready {
+    peer_id: String,
+    listen: Vec<String>,
+    socket: String,
+    pid: u32,
+}
+
+/// The TLS library would write the keys of every connection to that file.
+fn refuse_key_log(variable: Option<OsString>) -> Result<(), Error> {
+    match variable {
+        Some(value) if !value.is_empty() => Err(Error::UnsafeEnvironment {
+            variable: "SSLKEYLOGFILE",
+            reason: "the keys of every connection would be written to that file",
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn layer(args: UpArgs) -> Layer {
+    let given = |list: Vec<_>| (!list.is_empty()).then_some(list);
+    Layer {
+        listen: given(args.listen),
+        bootstrap: given(args.bootstrap),
+        external: given(args.external),
+        passphrase_file: args.passphrase_file,
+        log: LogLayer {
+            level: args.log,
+            format: args.log_format.map(|format| match format {
+                LogFormatArg::Text => LogFormat::Text,
+                LogFormatArg::Json => LogFormat::Json,
+            }),
+        },
+        ..Layer::default()
+    }
+}
+
+fn log_to_stderr(log: &LogSettings) -> Result<(), Error> {
+    let filter = EnvFilter::try_new(&log.level).map_err(|error| Error::InvalidSetting {
+        field: "log.level".to_owned(),
+        reason: error.to_string(),
+    })?;
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    let set = match log.format {
+        LogFormat::Text => subscriber.try_init(),
+        LogFormat::Json => subscriber.json().try_init(),
+    };
+    set.map_err(|error| Error::Internal(error.to_string()))
+}
+
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self, Error> {
+        let listen =
+            |kind| signal(kind).map_err(|error| Error::Internal(format!("no signals: {error}")));
+        Ok(Self {
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_log_is_refused() {
+        assert!(refuse_key_log(None).is_ok());
+        assert!(refuse_key_log(Some(OsString::new())).is_ok());
+        let error = refuse_key_log(Some("/tmp/keys".into())).unwrap_err();
+        assert_eq!(error.code(), "unsafe_environment");
+        assert!(error.next_step().unwrap().contains("SSLKEYLOGFILE"));
+    }
+}

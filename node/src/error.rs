@@ -1,0 +1,340 @@
+//! What can go wrong, for people and for programs.
+//!
+//! One [`Error`] serves the library, the local API and the command line. Each error has a
+//! stable [`code`](Error::code) that programs may match on, a [`kind`](Error::kind) that says
+//! what to do about it, a message for people, and often a [`next_step`](Error::next_step).
+//! Where the original Peer Infrastructure had a result code for the same situation,
+//! [`original`](Error::original) names it.
+
+use std::{io, path::PathBuf};
+
+use peerage_protocol::{
+    gmc::GmcError, identity::IdentityError, invitation::InvitationError, name::NameError,
+};
+use peerage_records::{record::DraftError, store::StoreError, validate::Rejection};
+
+mod conversions;
+mod facts;
+mod kind;
+
+pub use kind::ErrorKind;
+
+/// Anything that can go wrong when using a node.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    // The data folder.
+    /// Another process holds the data folder.
+    #[error("the data folder {} is in use{}", path.display(), holder(*pid))]
+    FolderInUse {
+        /// The folder.
+        path: PathBuf,
+        /// The process that holds it, when it could be read.
+        pid: Option<u32>,
+    },
+    /// Permissions deny access to the data folder or a file in it.
+    #[error("no access to {}: {source}", path.display())]
+    NoKeyAccess {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file of the data folder is not what it should be.
+    #[error("{} is damaged: {reason}", path.display())]
+    FileDamaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The data folder was written by a newer version.
+    #[error("the data folder {} has format {found}, this version knows up to {known}", path.display())]
+    FutureFormat {
+        /// The folder.
+        path: PathBuf,
+        /// The format found.
+        found: u32,
+        /// The newest format known.
+        known: u32,
+    },
+    /// The passphrase does not open the file.
+    #[error("wrong passphrase for {what}")]
+    WrongPassphrase {
+        /// What could not be opened.
+        what: String,
+    },
+    /// A protected file needs a passphrase and none was given.
+    #[error("{what} is protected and no passphrase was given")]
+    PassphraseNeeded {
+        /// What could not be opened.
+        what: String,
+    },
+    /// The disk is full.
+    #[error("the disk is full: {} was not written", path.display())]
+    DiskFull {
+        /// The file or folder that could not be written.
+        path: PathBuf,
+    },
+    /// Reading or writing failed in another way.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+
+    // Starting.
+    /// A setting is wrong.
+    #[error("setting {field}: {reason}")]
+    InvalidSetting {
+        /// The setting, as it is named in the configuration file.
+        field: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The process environment would leak secrets.
+    #[error("the environment variable {variable} is set: {reason}")]
+    UnsafeEnvironment {
+        /// The variable.
+        variable: &'static str,
+        /// What it would do.
+        reason: &'static str,
+    },
+    /// The node cannot listen on an address, most often because its port is taken.
+    #[error("cannot listen on {address}: {reason}")]
+    UnableToListen {
+        /// The address.
+        address: String,
+        /// What the system said.
+        reason: String,
+    },
+    /// A live daemon already serves the API socket.
+    #[error("a daemon already listens on {}", path.display())]
+    SocketInUse {
+        /// The socket.
+        path: PathBuf,
+    },
+    /// No daemon answers on the API socket.
+    #[error("no daemon answers on {}: {source}", path.display())]
+    DaemonUnreachable {
+        /// The socket.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+
+    // Input.
+    /// A value from the caller is not valid.
+    #[error("{field}: {reason}")]
+    InvalidInput {
+        /// Which value.
+        field: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A request is larger than allowed.
+    #[error("the request is larger than {limit_bytes} bytes")]
+    TooLarge {
+        /// The limit.
+        limit_bytes: usize,
+    },
+    /// A peer name, classifier or friendly name breaks the rules.
+    #[error(transparent)]
+    Name(#[from] NameError),
+
+    // Identities.
+    /// No identity matches the name.
+    #[error("no identity is called {name:?}")]
+    IdentityNotFound {
+        /// What was asked for.
+        name: String,
+    },
+    /// There is no identity yet, hence no default one.
+    #[error("there is no default identity yet")]
+    NoDefaultIdentity,
+    /// Several identities match the name.
+    #[error("several identities match {name:?}")]
+    IdentityAmbiguous {
+        /// What was asked for.
+        name: String,
+    },
+    /// An identity with this peer name exists.
+    #[error("the identity {name} already exists")]
+    IdentityExists {
+        /// Its peer name.
+        name: String,
+    },
+    /// The identity still has groups.
+    #[error("the identity {name} still has {groups} group(s)")]
+    GroupsExist {
+        /// Its peer name.
+        name: String,
+        /// How many.
+        groups: usize,
+    },
+    /// The configured number of identities is reached.
+    #[error("there are already {limit} identities, the most allowed")]
+    TooManyIdentities {
+        /// The configured ceiling.
+        limit: usize,
+    },
+    /// Identity text (a card or an export) is not valid.
+    #[error(transparent)]
+    Identity(IdentityError),
+
+    // Groups.
+    /// No group matches the name.
+    #[error("no group is called {name:?}")]
+    GroupNotFound {
+        /// What was asked for.
+        name: String,
+    },
+    /// Several groups match the name.
+    #[error("several groups match {name:?}")]
+    GroupAmbiguous {
+        /// What was asked for.
+        name: String,
+    },
+    /// The identity is already a member of the group here.
+    #[error("{identity} is already a member of {group} on this node")]
+    AlreadyMember {
+        /// The identity's peer name.
+        identity: String,
+        /// The group's peer name.
+        group: String,
+    },
+    /// The group was closed or deleted while it was being used.
+    #[error("the group {group} was closed or deleted")]
+    GroupGone {
+        /// The group's peer name.
+        group: String,
+    },
+    /// Another identity of this node is online in the group.
+    #[error("another identity of this node is online in {group}")]
+    GroupInUse {
+        /// The group's name.
+        group: String,
+    },
+    /// The group has not synchronised yet.
+    #[error("the group {group} has not synchronised yet")]
+    GroupNotReady {
+        /// The group's peer name.
+        group: String,
+    },
+    /// The member's role does not allow it.
+    #[error("not authorised: {reason}")]
+    NotAuthorised {
+        /// What is missing.
+        reason: String,
+    },
+    /// A membership certificate is not valid.
+    #[error(transparent)]
+    Gmc(#[from] GmcError),
+    /// An invitation is not valid.
+    #[error(transparent)]
+    Invitation(#[from] InvitationError),
+
+    // Records.
+    /// No record has this id.
+    #[error("the group has no record {id}")]
+    RecordNotFound {
+        /// The id.
+        id: String,
+    },
+    /// A draft or an update breaks a rule.
+    #[error(transparent)]
+    Draft(#[from] DraftError),
+    /// The finished record was refused.
+    #[error("the record was refused: {0}")]
+    Refused(#[from] Rejection),
+    /// The store did not keep a record.
+    #[error("the record was not stored: {reason}")]
+    StoreFailed {
+        /// The store's words.
+        reason: String,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+
+    // Running.
+    /// The node has more to do than it can queue.
+    #[error("the node is busy")]
+    Busy,
+    /// The request took too long.
+    #[error("no answer within {seconds} s")]
+    TimedOut {
+        /// The limit.
+        seconds: u64,
+    },
+    /// The node is shutting down or has shut down.
+    #[error("the node is shutting down")]
+    ShuttingDown,
+    /// A fault of ours.
+    #[error("internal error: {0}")]
+    Internal(String),
+}
+
+/// What a function of this crate returns.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// What to do about it.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.facts().kind
+    }
+
+    /// A stable name in snake case, for programs.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        self.facts().code
+    }
+
+    /// The result code of the original Peer Infrastructure for this situation, if it had one.
+    #[must_use]
+    pub fn original(&self) -> Option<&'static str> {
+        self.facts().original
+    }
+
+    /// The message, followed by those of its causes that it does not repeat already.
+    #[must_use]
+    pub fn full_text(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            let more = error.to_string();
+            if !text.contains(&more) {
+                text.push_str(": ");
+                text.push_str(&more);
+            }
+            cause = error.source();
+        }
+        text
+    }
+
+    /// Shorthand for an [`Error::InvalidInput`].
+    pub fn invalid(field: &'static str, reason: impl ToString) -> Self {
+        Self::InvalidInput {
+            field,
+            reason: reason.to_string(),
+        }
+    }
+
+    /// Turns an I/O error about `path` into the variant that says what to do.
+    #[must_use]
+    pub fn io(path: impl Into<PathBuf>, source: io::Error) -> Self {
+        let path = path.into();
+        match source.kind() {
+            io::ErrorKind::PermissionDenied => Self::NoKeyAccess { path, source },
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::DiskFull { path },
+            _ => Self::Io { path, source },
+        }
+    }
+}
+
+fn holder(pid: Option<u32>) -> String {
+    pid.map(|pid| format!(" by process {pid}")).unwrap_or_default()
+}

@@ -1,0 +1,161 @@
+//! How the errors of the layers below appear to users.
+
+use peerage_protocol::{
+    gmc::GmcError, identity::IdentityError, invitation::InvitationError, name::NameError,
+};
+use peerage_records::{
+    judge::Refusal,
+    record::DraftError,
+    store::{StoreError, StoreErrorKind},
+    validate::Rejection,
+};
+
+use super::{
+    ErrorKind::{Conflict, Damaged, FixInput, Internal, NotAuthorised, NotFound, Retry, Unavailable},
+    facts::{Facts, as_original},
+};
+
+pub(super) fn name(error: &NameError) -> Facts {
+    let (code, original) = match error {
+        NameError::ClassifierTooLong { .. } => {
+            ("classifier_too_long", "PEER_E_CLASSIFIER_TOO_LONG")
+        }
+        NameError::ControlCharacter => ("invalid_classifier", "PEER_E_INVALID_CLASSIFIER"),
+        NameError::FriendlyNameTooLong { .. } | NameError::FriendlyNameControlCharacter => {
+            ("invalid_friendly_name", "PEER_E_INVALID_FRIENDLY_NAME")
+        }
+        _ => ("invalid_peer_name", "PEER_E_INVALID_PEER_NAME"),
+    };
+    as_original(code, FixInput, original)
+}
+
+pub(super) fn identity(error: &IdentityError) -> Facts {
+    match error {
+        IdentityError::EmptyPassphrase | IdentityError::PassphraseNeeded => {
+            as_original("passphrase_needed", FixInput, "E_INVALIDARG")
+        }
+        IdentityError::WrongPassphrase => {
+            as_original("wrong_passphrase", NotAuthorised, "E_INVALIDARG")
+        }
+        _ => as_original("invalid_identity", FixInput, "E_INVALIDARG"),
+    }
+}
+
+pub(super) fn gmc(error: &GmcError) -> Facts {
+    match error {
+        GmcError::NotAuthorised | GmcError::RoleNotIssuable { .. } => {
+            as_original("not_authorised", NotAuthorised, "PEER_E_NOT_AUTHORIZED")
+        }
+        GmcError::ChainTooLong { .. } | GmcError::ChainTooBig { .. } => {
+            as_original("chain_too_long", FixInput, "PEER_E_CHAIN_TOO_LONG")
+        }
+        GmcError::CircularChain { .. } => {
+            as_original("circular_chain", FixInput, "PEER_E_CIRCULAR_CHAIN_DETECTED")
+        }
+        GmcError::Expired { .. } | GmcError::NotYetValid { .. } | GmcError::InvalidPeriod { .. } => {
+            as_original("invalid_time_period", FixInput, "PEER_E_INVALID_TIME_PERIOD")
+        }
+        GmcError::NotNewer { .. } => {
+            as_original("not_newer", Conflict, "PEER_E_INVALID_TIME_PERIOD")
+        }
+        GmcError::UnsupportedVersion { .. } => {
+            as_original("unsupported_version", FixInput, "PEER_E_UNSUPPORTED_VERSION")
+        }
+        GmcError::NoRole => {
+            as_original("invalid_role", FixInput, "PEER_E_INVALID_ROLE_PROPERTY")
+        }
+        GmcError::BadFriendlyName(error) => name(error),
+        _ => as_original("invalid_credential", FixInput, "PEER_E_INVALID_CREDENTIAL"),
+    }
+}
+
+pub(super) fn draft(error: &DraftError) -> Facts {
+    match error {
+        DraftError::ReservedType(_) | DraftError::NotReserved(_) => {
+            as_original("reserved_type", NotAuthorised, "PEER_E_NOT_AUTHORIZED")
+        }
+        DraftError::ExpiresTooEarly { .. }
+        | DraftError::ExpiresTooLate(_)
+        | DraftError::ExpiryLowered { .. } => as_original(
+            "invalid_record_expiration",
+            FixInput,
+            "PEER_E_INVALID_RECORD_EXPIRATION",
+        ),
+        DraftError::Attributes(_) => {
+            as_original("invalid_attributes", FixInput, "PEER_E_INVALID_ATTRIBUTES")
+        }
+        DraftError::TooLarge { .. } => {
+            as_original("record_too_large", FixInput, "PEER_E_MAX_RECORD_SIZE_EXCEEDED")
+        }
+        DraftError::NotFound => {
+            as_original("record_not_found", NotFound, "PEER_E_RECORD_NOT_FOUND")
+        }
+        _ => as_original("invalid_record", Conflict, "PEER_E_INVALID_RECORD"),
+    }
+}
+
+pub(super) fn refused(error: &Rejection) -> Facts {
+    match error {
+        Rejection::Refused(Refusal::UnknownMember(_)) => {
+            as_original("member_unknown", Retry, "PEER_E_DEFERRED_VALIDATION")
+        }
+        Rejection::Refused(_) => {
+            as_original("not_authorised", NotAuthorised, "PEER_E_NOT_AUTHORIZED")
+        }
+        Rejection::TooLarge => {
+            as_original("record_too_large", FixInput, "PEER_E_INVALID_RECORD_SIZE")
+        }
+        Rejection::Attributes(_) => {
+            as_original("invalid_attributes", FixInput, "PEER_E_INVALID_ATTRIBUTES")
+        }
+        _ => as_original("invalid_record", FixInput, "PEER_E_INVALID_RECORD"),
+    }
+}
+
+pub(super) fn store(error: &StoreError) -> Facts {
+    match error.kind() {
+        StoreErrorKind::DiskFull => as_original("disk_full", Unavailable, "PEER_E_DISK_FULL"),
+        StoreErrorKind::Corrupt => {
+            as_original("store_damaged", Damaged, "PEER_E_INVALID_DATABASE")
+        }
+        StoreErrorKind::Locked => {
+            as_original("store_in_use", Conflict, "PEER_E_DATABASE_ACCESSDENIED")
+        }
+        StoreErrorKind::NoAccess => {
+            as_original("no_access_to_store", NotAuthorised, "PEER_E_DATABASE_ACCESSDENIED")
+        }
+        StoreErrorKind::FutureFormat => {
+            as_original("unsupported_version", FixInput, "PEER_E_UNSUPPORTED_VERSION")
+        }
+        StoreErrorKind::Retry => {
+            as_original("store_busy", Retry, "PEER_E_DBINITIALIZATION_FAILED")
+        }
+        _ => as_original("internal", Internal, "E_UNEXPECTED"),
+    }
+}
+
+pub(super) fn invitation(error: &InvitationError) -> Facts {
+    match error {
+        InvitationError::UnsupportedVersion { .. } => {
+            as_original("unsupported_version", FixInput, "PEER_E_UNSUPPORTED_VERSION")
+        }
+        InvitationError::Expired { .. } | InvitationError::NotYetValid { .. } => {
+            as_original("invalid_time_period", FixInput, "PEER_E_INVALID_TIME_PERIOD")
+        }
+        InvitationError::NotForThisIdentity { .. } => as_original(
+            "invitation_for_another",
+            NotAuthorised,
+            "PEER_E_INVITATION_NOT_TRUSTED",
+        ),
+        InvitationError::Credential(error) => gmc(error),
+        InvitationError::NotTheIssuer => {
+            as_original("not_authorised", NotAuthorised, "PEER_E_NOT_AUTHORIZED")
+        }
+        InvitationError::TooManyAddresses { .. }
+        | InvitationError::AddressTooLong
+        | InvitationError::BadNote(_) => {
+            as_original("invalid_invitation", FixInput, "E_INVALIDARG")
+        }
+        _ => as_original("invitation_not_trusted", FixInput, "PEER_E_INVITATION_NOT_TRUSTED"),
+    }
+}

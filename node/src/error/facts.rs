@@ -1,0 +1,161 @@
+//! What is known about each error: its stable code, its kind, the original's name for it,
+//! and the command that most likely helps.
+
+use super::{
+    Error,
+    ErrorKind::{
+        self, Conflict, Damaged, FixInput, Internal, NotAuthorised, NotFound, Retry, Unavailable,
+    },
+    conversions,
+};
+
+/// One row of the table in `docs/api.md`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Facts {
+    pub(super) code: &'static str,
+    pub(super) kind: ErrorKind,
+    pub(super) original: Option<&'static str>,
+}
+
+const fn plain(code: &'static str, kind: ErrorKind) -> Facts {
+    Facts {
+        code,
+        kind,
+        original: None,
+    }
+}
+
+pub(super) const fn as_original(
+    code: &'static str,
+    kind: ErrorKind,
+    original: &'static str,
+) -> Facts {
+    Facts {
+        code,
+        kind,
+        original: Some(original),
+    }
+}
+
+impl Error {
+    pub(super) fn facts(&self) -> Facts {
+        match self {
+            Self::FolderInUse { .. } => plain("folder_in_use", Conflict),
+            Self::NoKeyAccess { .. } => {
+                as_original("no_key_access", NotAuthorised, "PEER_E_NO_KEY_ACCESS")
+            }
+            Self::FileDamaged { .. } => {
+                as_original("file_damaged", Damaged, "PEER_E_CERT_STORE_CORRUPTED")
+            }
+            Self::FutureFormat { .. } => {
+                as_original("unsupported_version", FixInput, "PEER_E_UNSUPPORTED_VERSION")
+            }
+            Self::WrongPassphrase { .. } => plain("wrong_passphrase", NotAuthorised),
+            Self::PassphraseNeeded { .. } => plain("passphrase_needed", FixInput),
+            Self::DiskFull { .. } => as_original("disk_full", Unavailable, "PEER_E_DISK_FULL"),
+            Self::Io { .. } => plain("io", Unavailable),
+            Self::InvalidSetting { .. } => plain("invalid_setting", FixInput),
+            Self::UnsafeEnvironment { .. } => plain("unsafe_environment", FixInput),
+            Self::UnableToListen { .. } => {
+                as_original("unable_to_listen", Unavailable, "PEER_E_UNABLE_TO_LISTEN")
+            }
+            Self::SocketInUse { .. } => plain("socket_in_use", Conflict),
+            Self::DaemonUnreachable { .. } => {
+                as_original("daemon_unreachable", Unavailable, "PEER_E_NOT_INITIALIZED")
+            }
+            Self::InvalidInput { .. } => plain("invalid_input", FixInput),
+            Self::TooLarge { .. } => plain("too_large", FixInput),
+            Self::Name(error) => conversions::name(error),
+            Self::IdentityNotFound { .. } | Self::NoDefaultIdentity => {
+                as_original("identity_not_found", NotFound, "PEER_E_NOT_FOUND")
+            }
+            Self::IdentityAmbiguous { .. } => plain("identity_ambiguous", FixInput),
+            Self::IdentityExists { .. } => {
+                as_original("identity_exists", Conflict, "PEER_E_ALREADY_EXISTS")
+            }
+            Self::GroupsExist { .. } => {
+                as_original("groups_exist", Conflict, "PEER_E_GROUPS_EXIST")
+            }
+            Self::TooManyIdentities { .. } => as_original(
+                "too_many_identities",
+                Conflict,
+                "PEER_E_TOO_MANY_IDENTITIES",
+            ),
+            Self::Identity(error) => conversions::identity(error),
+            Self::GroupNotFound { .. } => {
+                as_original("group_not_found", NotFound, "PEER_E_NOT_FOUND")
+            }
+            Self::GroupAmbiguous { .. } => plain("group_ambiguous", FixInput),
+            Self::AlreadyMember { .. } => {
+                as_original("already_member", Conflict, "PEER_E_ALREADY_EXISTS")
+            }
+            Self::GroupGone { .. } => as_original("group_gone", Conflict, "PEER_E_INVALID_GROUP"),
+            Self::GroupInUse { .. } => as_original("group_in_use", Conflict, "PEER_E_GROUP_IN_USE"),
+            Self::StoreFailed { .. } => plain("store_failed", Unavailable),
+            Self::GroupNotReady { .. } => {
+                as_original("group_not_ready", Retry, "PEER_E_GROUP_NOT_READY")
+            }
+            Self::NotAuthorised { .. } => {
+                as_original("not_authorised", NotAuthorised, "PEER_E_NOT_AUTHORIZED")
+            }
+            Self::Gmc(error) => conversions::gmc(error),
+            Self::Invitation(error) => conversions::invitation(error),
+            Self::RecordNotFound { .. } => {
+                as_original("record_not_found", NotFound, "PEER_E_RECORD_NOT_FOUND")
+            }
+            Self::Draft(error) => conversions::draft(error),
+            Self::Refused(error) => conversions::refused(error),
+            Self::Store(error) => conversions::store(error),
+            Self::Busy => plain("busy", Retry),
+            Self::TimedOut { .. } => plain("timed_out", Retry),
+            Self::ShuttingDown => plain("shutting_down", Unavailable),
+            Self::Internal(_) => plain("internal", Internal),
+        }
+    }
+
+    /// What to try next, as a sentence that may name a command.
+    #[must_use]
+    pub fn next_step(&self) -> Option<String> {
+        let step = match self {
+            Self::FolderInUse { .. } => {
+                "use the running daemon (peerage status), or stop it (peerage down)"
+            }
+            Self::NoKeyAccess { path, .. } => {
+                return Some(format!("run as the owner of {}", path.display()));
+            }
+            Self::FileDamaged { .. } => "restore the file from a backup, or move it away",
+            Self::FutureFormat { .. } => "run the version of peerage that wrote it, or a newer one",
+            Self::WrongPassphrase { .. } => "check PEERAGE_PASSPHRASE or the passphrase file",
+            Self::PassphraseNeeded { .. } => "set PEERAGE_PASSPHRASE or passphrase_file",
+            Self::DiskFull { .. } => "free some space and try again; nothing was lost",
+            Self::UnsafeEnvironment { variable, .. } => {
+                return Some(format!("unset {variable} and start again"));
+            }
+            Self::UnableToListen { .. } => {
+                "choose another port: peerage up --listen /ip4/0.0.0.0/udp/0/quic-v1"
+            }
+            Self::SocketInUse { .. } => "use the running daemon (peerage status), or stop it (peerage down)",
+            Self::DaemonUnreachable { .. } => "start it with: peerage up",
+            Self::IdentityNotFound { .. } | Self::IdentityAmbiguous { .. } => {
+                "list the identities with: peerage id ls"
+            }
+            Self::NoDefaultIdentity => "make one with: peerage id new --friendly-name NAME",
+            Self::GroupsExist { .. } => "delete its groups first: peerage group ls; peerage group delete GROUP",
+            Self::GroupNotFound { .. } | Self::GroupAmbiguous { .. } => {
+                "list the groups with: peerage group ls"
+            }
+            Self::AlreadyMember { .. } => "connect with: peerage group connect GROUP",
+            Self::GroupGone { .. } => "open it again with: peerage group open GROUP",
+            Self::GroupInUse { .. } => "close it for the other identity first: peerage group close GROUP --identity OTHER",
+            Self::StoreFailed { .. } => "look at the log, and at the room on the disk",
+            Self::GroupNotReady { .. } => "connect to the group and wait for a member: peerage group connect GROUP",
+            Self::NotAuthorised { .. } => "see your role with: peerage group show; an administrator can change it",
+            Self::Gmc(_) | Self::Invitation(_) => "look at the invitation with: peerage invite show FILE; ask for a new one",
+            Self::RecordNotFound { .. } => "list the records with: peerage record ls",
+            Self::Busy | Self::TimedOut { .. } => "try again in a moment",
+            Self::Internal(_) => "please report this with the daemon's log",
+            _ => return None,
+        };
+        Some(step.to_owned())
+    }
+}

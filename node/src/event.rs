@@ -1,0 +1,158 @@
+//! Events on their way to applications.
+//!
+//! Record events are durable: the store numbers them and keeps them, and a stream goes on where
+//! its reader left off. The others tell of the moment and are not kept.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use futures::Stream;
+use peerage_records::{
+    id::ReplicaId,
+    store::{Change, ChangeKind, Origin},
+    time::Timestamp,
+};
+use tokio::sync::broadcast::{self, error::RecvError};
+
+use crate::{
+    Result,
+    metrics::Metrics,
+    model::{EventKind, EventOrigin, GroupEvent, instant_text},
+    storing::Storing,
+};
+
+/// Events a slow reader may lag behind before it reads from the store instead.
+pub(crate) const MAX_LAG: usize = 1_024;
+/// Events read from the store at once.
+const READ_BATCH: usize = 256;
+
+/// An event and whose it is.
+#[derive(Debug, Clone)]
+pub(crate) struct Told {
+    pub(crate) replica: ReplicaId,
+    pub(crate) event: GroupEvent,
+}
+
+/// Everything that goes out to the readers.
+pub(crate) type Sender = broadcast::Sender<Arc<Told>>;
+
+/// Events of one group, in order; see [`GroupHandle::events`](crate::GroupHandle::events).
+pub type EventStream = std::pin::Pin<Box<dyn Stream<Item = Result<GroupEvent>> + Send>>;
+
+/// A record event as applications see it.
+pub(crate) fn of_change(group: &str, change: &Change) -> GroupEvent {
+    GroupEvent {
+        sequence: Some(change.sequence),
+        at: instant_text(change.at),
+        kind: match change.kind {
+            ChangeKind::Added => EventKind::RecordAdded,
+            ChangeKind::Updated => EventKind::RecordUpdated,
+            ChangeKind::Deleted => EventKind::RecordDeleted,
+            ChangeKind::Expired => EventKind::RecordExpired,
+        },
+        group: group.to_owned(),
+        record: Some(change.id.to_string()),
+        record_type: Some(change.record_type.to_string()),
+        origin: Some(match change.origin {
+            Origin::Local => EventOrigin::Local,
+            Origin::Remote => EventOrigin::Remote,
+        }),
+        detail: None,
+    }
+}
+
+/// An event of the moment.
+pub(crate) fn of_moment(
+    group: &str,
+    kind: EventKind,
+    at: Timestamp,
+    detail: Option<String>,
+) -> GroupEvent {
+    GroupEvent {
+        sequence: None,
+        at: instant_text(at),
+        kind,
+        group: group.to_owned(),
+        record: None,
+        record_type: None,
+        origin: None,
+        detail,
+    }
+}
+
+/// Reads one replica's events: first what is kept, then what happens.
+pub(crate) struct Reader {
+    pub(crate) replica: ReplicaId,
+    pub(crate) group: String,
+    pub(crate) storing: Storing,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) live: broadcast::Receiver<Arc<Told>>,
+    /// The last numbered event given out.
+    pub(crate) cursor: u64,
+    /// Whether the store may hold events that are newer than the cursor.
+    pub(crate) behind: bool,
+    pub(crate) ready: VecDeque<GroupEvent>,
+}
+
+impl Reader {
+    pub(crate) fn stream(self) -> EventStream {
+        Box::pin(futures::stream::try_unfold(self, |mut reader| async move {
+            Ok(reader.next().await?.map(|event| (event, reader)))
+        }))
+    }
+
+    async fn next(&mut self) -> Result<Option<GroupEvent>> {
+        loop {
+            if let Some(event) = self.ready.pop_front() {
+                return Ok(Some(event));
+            }
+            if self.behind {
+                self.catch_up().await?;
+                continue;
+            }
+            match self.live.recv().await {
+                Ok(told) if told.replica == self.replica => match told.event.sequence {
+                    Some(sequence) if sequence <= self.cursor => {}
+                    // Something between was missed: the store has it.
+                    Some(sequence) if sequence > self.cursor + 1 => self.behind = true,
+                    Some(sequence) => {
+                        self.cursor = sequence;
+                        return Ok(Some(told.event.clone()));
+                    }
+                    None => return Ok(Some(told.event.clone())),
+                },
+                Ok(_) => {}
+                Err(RecvError::Lagged(_)) => self.behind = true,
+                Err(RecvError::Closed) => return Ok(None),
+            }
+        }
+    }
+
+    /// Takes the next kept events; tells of a gap when some are no longer kept.
+    async fn catch_up(&mut self) -> Result<()> {
+        let (replica, after) = (self.replica, self.cursor);
+        let kept = self
+            .storing
+            .ask(move |store| store.changes(&replica, after, READ_BATCH))
+            .await?;
+        if kept.oldest > self.cursor + 1 {
+            self.metrics.event(EventKind::Gap);
+            self.cursor = kept.oldest - 1;
+            let mut gap = of_moment(
+                &self.group,
+                EventKind::Gap,
+                kept.changes
+                    .first()
+                    .map_or(Timestamp::from_millis(0), |c| c.at),
+                Some(format!("events up to {} are no longer kept", self.cursor)),
+            );
+            gap.sequence = Some(self.cursor);
+            self.ready.push_back(gap);
+        }
+        for change in &kept.changes {
+            self.cursor = self.cursor.max(change.sequence);
+            self.ready.push_back(of_change(&self.group, change));
+        }
+        self.behind = self.cursor < kept.newest;
+        Ok(())
+    }
+}

@@ -1,0 +1,510 @@
+//! [`GroupHandle`]: what an application does in a group.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use libp2p::multiaddr::Protocol;
+use peerage_protocol::{
+    engine::{Change, ChangeError},
+    gmc::{IssueOptions, VerifiedGmc, issue},
+    group::Role,
+    identity::IdentityCard,
+    invitation::{Invitation, InvitationDraft, MAX_BOOTSTRAP_ADDRESSES},
+};
+use peerage_records::{
+    codec::SignedRecord,
+    id::{RecordId, ReplicaId},
+    record::{RecordDraft, RecordUpdate},
+    store::RecordQuery,
+    time::Timestamp,
+};
+
+use super::{Inner, Life};
+use crate::{
+    Error, Result,
+    command::{Command, View},
+    event::{EventStream, Reader},
+    folder::Membership,
+    model::{GroupInfo, GroupStatus, MemberInfo, NeighbourInfo, RecordInfo, instant_text},
+};
+
+/// One identity's view of one group. Clones share it: closing one closes all of them, but not
+/// handles that were opened separately.
+#[derive(Debug, Clone)]
+pub struct GroupHandle {
+    inner: Arc<Inner>,
+    replica: ReplicaId,
+    name: String,
+    life: Life,
+}
+
+/// What an invitation grants.
+#[derive(Debug, Clone)]
+pub struct InviteOptions {
+    /// The role of the invited member. Default: [`Role::Member`].
+    pub role: Role,
+    /// When the membership ends. Default: with the inviter's own.
+    pub expires: Option<Timestamp>,
+    /// A word to the invited, at most 255 characters; everybody on the way can read it.
+    pub note: Option<String>,
+}
+
+impl Default for InviteOptions {
+    fn default() -> Self {
+        Self {
+            role: Role::Member,
+            expires: None,
+            note: None,
+        }
+    }
+}
+
+impl GroupHandle {
+    pub(super) fn new(
+        inner: Arc<Inner>,
+        replica: ReplicaId,
+        name: String,
+        gone: Arc<AtomicBool>,
+    ) -> Self {
+        Self {
+            inner,
+            replica,
+            name,
+            life: Life {
+                gone,
+                closed: Arc::new(AtomicBool::new(false)),
+            },
+        }
+    }
+
+    /// The group's peer name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Goes online: announces this node to the members, looks for them and listens, alone if need
+    /// be. The node does so again after a restart, until [`close`](Self::close).
+    ///
+    /// # Errors
+    /// [`Error::GroupInUse`] when another identity of this node is online in the same group.
+    pub async fn connect(&self) -> Result<()> {
+        self.check()?;
+        self.inner.connect(self.replica).await?;
+        self.amend(|membership| membership.connected = true).await
+    }
+
+    /// Goes offline; this handle and its clones are of no use afterwards. What was published stays
+    /// and can be read by opening the group again.
+    ///
+    /// # Errors
+    /// When the handle is closed already.
+    pub async fn close(&self) -> Result<()> {
+        self.check()?;
+        self.amend(|membership| membership.connected = false)
+            .await?;
+        self.inner
+            .command(|done| Command::Disconnect(self.replica, done))
+            .await?;
+        self.life.closed.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    /// Deletes the group here: records, membership, secrets. Every handle on it is of no use
+    /// afterwards; other members keep theirs.
+    ///
+    /// # Errors
+    /// When it cannot be deleted; it may then be deleted again.
+    pub async fn delete(&self) -> Result<()> {
+        self.check()?;
+        let replica = self.replica;
+        self.inner
+            .command(|done| Command::Close(replica, done))
+            .await?;
+        self.inner
+            .with_vault(move |vault| vault.discard(&replica))
+            .await?;
+        self.life.gone.store(true, Ordering::Release);
+        self.inner
+            .handles
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .remove(&replica);
+        self.inner
+            .storing
+            .ask(move |store| {
+                store.delete_note(&super::note_key(&replica))?;
+                store.drop_replica(replica)
+            })
+            .await
+    }
+
+    /// What the group is, and how it is doing. Works offline.
+    ///
+    /// # Errors
+    /// When the handle is closed or the store fails.
+    pub async fn info(&self) -> Result<GroupInfo> {
+        let membership = self.membership()?;
+        let view = self.inner.view(self.replica).await?;
+        let replica = self.replica;
+        let records = match view {
+            Some(_) => {
+                self.inner
+                    .storing
+                    .ask(move |store| store.count(&replica))
+                    .await?
+            }
+            None => 0,
+        };
+        let root = membership.root()?;
+        Ok(GroupInfo {
+            name: root.name().to_string(),
+            id: root.id().to_string(),
+            friendly_name: membership.friendly_name.clone(),
+            comment: membership.comment.clone(),
+            identity: membership.identity.to_string(),
+            role: view
+                .as_ref()
+                .map(|view| roles(&view.gmc).join(", "))
+                .unwrap_or_default(),
+            status: status(view.as_ref()),
+            synchronised: membership.synchronised
+                || view.as_ref().is_some_and(|view| view.synchronised),
+            neighbours: view.as_ref().map_or(0, |view| view.neighbours.len()),
+            members: view.as_ref().map_or(0, |view| view.members.len()),
+            records,
+            valid_until: view.as_ref().map(|view| instant_text(view.gmc.not_after())),
+        })
+    }
+
+    /// Invites whoever the card belongs to. The invitation is for that identity alone, needs
+    /// nobody online to be accepted, and says where members may be found.
+    ///
+    /// # Errors
+    /// When our role does not allow it, the time period is impossible, or the chain would be too
+    /// long.
+    pub async fn invite(&self, card: &IdentityCard, options: InviteOptions) -> Result<Invitation> {
+        self.check()?;
+        let view = self.view().await?;
+        let bootstrap = self.bootstrap(&view).await?;
+        let membership = self.membership()?;
+        let now = self.inner.clock.timestamp();
+        let card = card.clone();
+        self.inner
+            .with_vault(move |vault| {
+                let identity = vault.identity(Some(&membership.identity.to_string()))?;
+                let mut rng = rand::rng();
+                let current = view
+                    .members
+                    .iter()
+                    .find(|member| member.subject() == card.key());
+                let mut issued = IssueOptions::new(options.role);
+                issued.not_after = options.expires;
+                let chain = issue(&identity, &view.gmc, &card, current, &issued, now, &mut rng)?;
+                let draft = InvitationDraft {
+                    chain,
+                    cloud: membership
+                        .cloud
+                        .parse()
+                        .map_err(|error| Error::invalid("cloud", error))?,
+                    bootstrap,
+                    note: options.note,
+                };
+                Ok(Invitation::create(
+                    draft,
+                    &identity,
+                    &card,
+                    &membership.secret,
+                    &mut rng,
+                )?)
+            })
+            .await
+    }
+
+    /// The members known here, ourselves included, in the order of their peer names.
+    ///
+    /// # Errors
+    /// When the handle is closed.
+    pub async fn members(&self) -> Result<Vec<MemberInfo>> {
+        self.check()?;
+        let view = self.view().await?;
+        let now = self.inner.clock.timestamp();
+        let name_of = |key| {
+            if key == view.gmc.root().key() {
+                return view.gmc.root().name().to_string();
+            }
+            view.members
+                .iter()
+                .find(|member| member.subject() == key)
+                .map_or_else(
+                    || key.authority().to_string(),
+                    |m| m.subject_name().to_string(),
+                )
+        };
+        let mut members: Vec<MemberInfo> = view
+            .members
+            .iter()
+            .map(|member| MemberInfo {
+                name: member.subject_name().to_string(),
+                friendly_name: member.friendly_name().to_owned(),
+                public_key: member.subject().to_string(),
+                roles: roles(member),
+                valid_from: instant_text(member.not_before()),
+                valid_until: instant_text(member.not_after()),
+                issued_by: name_of(member.issuer()),
+                depth: member.depth(),
+                neighbour: view
+                    .neighbours
+                    .iter()
+                    .any(|(_, neighbour)| neighbour.member() == member.subject()),
+                myself: member.subject() == view.gmc.subject(),
+                expired: !member.valid_at(now),
+            })
+            .collect();
+        members.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(members)
+    }
+
+    /// The members this node is connected to now.
+    ///
+    /// # Errors
+    /// When the handle is closed.
+    pub async fn neighbours(&self) -> Result<Vec<NeighbourInfo>> {
+        self.check()?;
+        let view = self.view().await?;
+        Ok(view
+            .neighbours
+            .iter()
+            .map(|(peer, neighbour)| NeighbourInfo {
+                peer_id: peer.to_string(),
+                member: neighbour.gmc.subject_name().to_string(),
+                friendly_name: neighbour.gmc.friendly_name().to_owned(),
+                since: instant_text(neighbour.since),
+                address: neighbour.addresses.first().map(ToString::to_string),
+            })
+            .collect())
+    }
+
+    /// Publishes a record; durable here when this returns. Works offline: members get it later.
+    ///
+    /// # Errors
+    /// When the draft breaks a rule, our membership does not allow it, or the store fails. Nothing
+    /// has been published then.
+    pub async fn publish(&self, draft: RecordDraft) -> Result<RecordInfo> {
+        self.change(Change::Publish(draft), None).await
+    }
+
+    /// Publishes the next version of a record; durable here when this returns.
+    ///
+    /// # Errors
+    /// As [`publish`](Self::publish), and when there is no such record or it is not ours to change.
+    pub async fn update(&self, id: RecordId, change: RecordUpdate) -> Result<RecordInfo> {
+        self.change(Change::Update(id, change), Some(id)).await
+    }
+
+    /// Deletes a record everywhere; durable here when this returns.
+    ///
+    /// # Errors
+    /// As [`update`](Self::update).
+    pub async fn delete_record(&self, id: RecordId) -> Result<()> {
+        self.change(Change::Delete(id), Some(id)).await.map(drop)
+    }
+
+    /// One record.
+    ///
+    /// # Errors
+    /// When there is none with this id, it was deleted, or it has expired.
+    pub async fn get(&self, id: RecordId) -> Result<RecordInfo> {
+        self.check()?;
+        let (replica, now) = (self.replica, self.inner.clock.timestamp());
+        let found = self
+            .inner
+            .storing
+            .ask(move |store| store.get(&replica, &id))
+            .await?;
+        found
+            .filter(|signed| !signed.record().deleted && signed.record().expires > now)
+            .map(|signed| RecordInfo::from(signed.record()))
+            .ok_or_else(|| Error::RecordNotFound { id: id.to_string() })
+    }
+
+    /// The records that match, in the order of their ids.
+    ///
+    /// # Errors
+    /// When the handle is closed or the store fails.
+    pub async fn list(&self, query: RecordQuery) -> Result<Vec<RecordInfo>> {
+        self.check()?;
+        let (replica, now) = (self.replica, self.inner.clock.timestamp());
+        let found = self
+            .inner
+            .storing
+            .ask(move |store| store.list(&replica, &query, now))
+            .await?;
+        Ok(found
+            .iter()
+            .map(|signed| RecordInfo::from(signed.record()))
+            .collect())
+    }
+
+    /// Removes a record here only; it returns with the next reconciliation (GRA-086).
+    ///
+    /// # Errors
+    /// When the handle is closed or the store fails.
+    pub async fn forget_record(&self, id: RecordId) -> Result<()> {
+        self.check()?;
+        let replica = self.replica;
+        self.inner
+            .storing
+            .ask(move |store| store.forget(&replica, &id))
+            .await
+    }
+
+    /// What happens in the group from now on, or first what happened after the numbered record
+    /// event `after`. Record events come in order and without a gap, or a `gap` event says so;
+    /// the other kinds are told to whoever listens at the time.
+    ///
+    /// # Errors
+    /// When the handle is closed or the store fails.
+    pub async fn events(&self, after: Option<u64>) -> Result<EventStream> {
+        self.check()?;
+        // Listening before looking what is kept, so that nothing falls in between.
+        let live = self.inner.events.subscribe();
+        let replica = self.replica;
+        let cursor = match after {
+            Some(after) => after,
+            None => {
+                self.inner
+                    .storing
+                    .ask(move |store| store.changes(&replica, u64::MAX, 1))
+                    .await?
+                    .newest
+            }
+        };
+        Ok(Reader {
+            replica,
+            group: self.name.clone(),
+            storing: self.inner.storing.clone(),
+            metrics: Arc::clone(&self.inner.metrics),
+            live,
+            cursor,
+            behind: after.is_some(),
+            ready: std::collections::VecDeque::new(),
+        }
+        .stream())
+    }
+
+    /// A digest of the whole database, 64 hex digits: equal on members that hold the same.
+    ///
+    /// # Errors
+    /// When the handle is closed or the store fails.
+    pub async fn fingerprint(&self) -> Result<String> {
+        self.check()?;
+        let (replica, now) = (self.replica, self.inner.clock.timestamp());
+        let digest = self
+            .inner
+            .storing
+            .ask(move |store| store.fingerprint(&replica, now))
+            .await?;
+        Ok(data_encoding::HEXLOWER.encode(&digest))
+    }
+
+    async fn change(&self, change: Change, id: Option<RecordId>) -> Result<RecordInfo> {
+        self.check()?;
+        let result = self
+            .inner
+            .command(|reply| Command::Change(self.replica, change, reply))
+            .await?;
+        result
+            .map(|signed: SignedRecord| RecordInfo::from(signed.record()))
+            .map_err(|error| self.explain(error, id))
+    }
+
+    fn explain(&self, error: ChangeError, id: Option<RecordId>) -> Error {
+        match error {
+            ChangeError::NotOpen => Error::GroupGone {
+                group: self.name.clone(),
+            },
+            ChangeError::NotReady => Error::GroupNotReady {
+                group: self.name.clone(),
+            },
+            ChangeError::NotFound => Error::RecordNotFound {
+                id: id.map(|id| id.to_string()).unwrap_or_default(),
+            },
+            ChangeError::Draft(error) => error.into(),
+            ChangeError::Refused(rejection) => rejection.into(),
+            ChangeError::Conflict => Error::Busy,
+            ChangeError::Store(failure) => Error::StoreFailed {
+                reason: failure.to_string(),
+            },
+            other => Error::Internal(other.to_string()),
+        }
+    }
+
+    /// Where an invited member can start: here, and at our neighbours.
+    async fn bootstrap(&self, view: &View) -> Result<Vec<libp2p::Multiaddr>> {
+        let network = self.inner.network().await?;
+        let own = network
+            .addresses
+            .into_iter()
+            .map(|address| address.with(Protocol::P2p(self.inner.peer)));
+        let others = view.neighbours.iter().flat_map(|(peer, neighbour)| {
+            neighbour
+                .addresses
+                .first()
+                .map(|address| address.clone().with(Protocol::P2p(*peer)))
+        });
+        Ok(own.chain(others).take(MAX_BOOTSTRAP_ADDRESSES).collect())
+    }
+
+    async fn amend(&self, change: impl FnOnce(&mut Membership) + Send + 'static) -> Result<()> {
+        let replica = self.replica;
+        self.inner
+            .with_vault(move |vault| vault.amend(&replica, change))
+            .await
+    }
+
+    fn membership(&self) -> Result<Membership> {
+        self.check()?;
+        self.inner
+            .vault()
+            .membership(&self.replica)
+            .cloned()
+            .ok_or_else(|| self.over())
+    }
+
+    async fn view(&self) -> Result<View> {
+        self.inner
+            .view(self.replica)
+            .await?
+            .ok_or_else(|| self.over())
+    }
+
+    fn check(&self) -> Result<()> {
+        if self.life.is_over() {
+            return Err(self.over());
+        }
+        Ok(())
+    }
+
+    fn over(&self) -> Error {
+        Error::GroupGone {
+            group: self.name.clone(),
+        }
+    }
+}
+
+fn status(view: Option<&View>) -> GroupStatus {
+    match view {
+        Some(view) if view.online && !view.neighbours.is_empty() => GroupStatus::Connected,
+        // A creator or returning member may listen alone; a newcomer still has to find somebody.
+        Some(view) if view.online && view.synchronised => GroupStatus::Listening,
+        Some(view) if view.online => GroupStatus::Connecting,
+        _ => GroupStatus::Offline,
+    }
+}
+
+fn roles(gmc: &VerifiedGmc) -> Vec<String> {
+    gmc.roles().iter().map(|role| role.to_string()).collect()
+}

@@ -1,0 +1,26 @@
+//! What a node tells about itself: plain data, the same in the library, the API and the
+//! command line's `--json`.
+//!
+//! Times are RFC 3339 text in UTC with milliseconds. Keys and ids are lower-case hex, record
+//! ids and types are UUID text, payloads are standard base64.
+
+mod event;
+mod group;
+mod identity;
+mod invitation;
+mod record;
+mod requests;
+mod status;
+mod text;
+
+pub use event::{EventKind, EventOrigin, GroupEvent};
+pub use group::{GroupInfo, GroupStatus, MemberInfo, NeighbourInfo, NewGroup};
+pub use identity::{IdentityInfo, NewIdentity};
+pub use record::{AttributeInfo, AttributeScalar, AttributeType, RecordInfo, RecordList};
+pub use requests::{
+    CardText, ExportRequest, ExportedIdentity, FingerprintInfo, IdentityChange, ImportRequest,
+    InspectRequest, InvitationInfo, InvitationText, InviteRequest, JoinRequest, RecordChange,
+    RecordPut,
+};
+pub use status::{NodeStatus, Problem};
+pub use text::{instant_text, parse_expiry, parse_instant};

@@ -1,0 +1,121 @@
+//! Groups, members and neighbours as an application sees them.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// What an application chooses about a new group.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct NewGroup {
+    /// The creator, as a peer name, a unique prefix of one, or a unique friendly name.
+    /// Default: the default identity.
+    pub identity: Option<String>,
+    /// Ends the group's peer name, after the dot. 0 to 149 characters; default: empty.
+    #[schema(example = "chess")]
+    pub classifier: Option<String>,
+    /// Shown to people. Up to 255 characters; default: the group's peer name.
+    #[schema(example = "Chess club")]
+    pub friendly_name: Option<String>,
+    /// What the group is for. Up to 255 characters.
+    pub comment: Option<String>,
+}
+
+/// How far the node has got with a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum GroupStatus {
+    /// Not connected and not trying to.
+    Offline,
+    /// Looking for members.
+    Connecting,
+    /// Online and alone: others may connect.
+    Listening,
+    /// At least one neighbour.
+    Connected,
+}
+
+impl GroupStatus {
+    /// The word used in JSON and in tables.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Offline => "offline",
+            Self::Connecting => "connecting",
+            Self::Listening => "listening",
+            Self::Connected => "connected",
+        }
+    }
+}
+
+/// One identity's membership in one group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct GroupInfo {
+    /// The group's peer name.
+    pub name: String,
+    /// The group's id, 64 hex digits.
+    pub id: String,
+    /// Shown to people.
+    pub friendly_name: String,
+    /// What the group is for.
+    pub comment: String,
+    /// The member on this node, as a peer name.
+    pub identity: String,
+    /// The member's role: `admin`, `inviting-member` or `member`.
+    pub role: String,
+    /// How far the node has got with the group.
+    pub status: GroupStatus,
+    /// Whether the database has been brought in line with another member's at least once (always
+    /// true for the creator).
+    pub synchronised: bool,
+    /// Members connected to this node now.
+    pub neighbours: usize,
+    /// Members known, including this one.
+    pub members: usize,
+    /// Records held, including reserved types and tombstones.
+    pub records: u64,
+    /// When the membership ends.
+    pub valid_until: Option<String>,
+}
+
+/// A member of a group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct MemberInfo {
+    /// Peer name.
+    pub name: String,
+    /// Shown to people.
+    pub friendly_name: String,
+    /// Ed25519 public key, 64 hex digits.
+    pub public_key: String,
+    /// Roles, strongest first.
+    pub roles: Vec<String>,
+    /// Start of the membership.
+    pub valid_from: String,
+    /// End of the membership.
+    pub valid_until: String,
+    /// Who issued the membership: public key in hex, or a peer name where it is known.
+    pub issued_by: String,
+    /// Certificates between the group root and this member.
+    pub depth: usize,
+    /// Whether the member is connected to this node now.
+    pub neighbour: bool,
+    /// Whether this is the member on this node.
+    pub myself: bool,
+    /// Whether the membership has ended.
+    pub expired: bool,
+}
+
+/// A member connected to this node now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct NeighbourInfo {
+    /// The node's libp2p peer id.
+    pub peer_id: String,
+    /// The member's peer name.
+    pub member: String,
+    /// Shown to people.
+    pub friendly_name: String,
+    /// Since when.
+    pub since: String,
+    /// The remote address of the connection.
+    pub address: Option<String>,
+}

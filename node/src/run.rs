@@ -1,0 +1,429 @@
+//! The one loop that owns the network, the engine and the timers.
+//!
+//! Local work first: answers of the store and commands of applications go before what other
+//! peers ask. Every output is carried out, in order, before the loop waits again.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use futures::future::OptionFuture;
+use libp2p::{Multiaddr, PeerId};
+use peerage_protocol::{
+    engine::{ChangeError, CommandId, Engine, Event, Input, Output, Verdict},
+    net::{
+        kad,
+        translate::{Counts, Network},
+    },
+};
+use peerage_records::{
+    codec::SignedRecord,
+    id::{GroupId, IdentityKey, ReplicaId},
+    store::{Change, Origin},
+};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::{Instant, MissedTickBehavior, interval_at, sleep_until},
+};
+
+use crate::{
+    clock::Clock,
+    command::{Command, NetworkView, View},
+    event::{self, Told as EventTold},
+    metrics::Metrics,
+    model::EventKind,
+    storing::{Storing, Told},
+};
+
+/// Commands that wait; a full queue makes the caller wait.
+pub(crate) const MAX_COMMANDS: usize = 256;
+/// How often expired records are removed.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(10);
+/// How long shutting down waits for the network to say goodbye.
+const FAREWELL: Duration = Duration::from_millis(300);
+/// Inputs taken from the network in a row before local work is looked at again.
+const MAX_NETWORK_INPUTS: usize = 32;
+
+/// What the loop keeps and who it talks to.
+pub(crate) struct Run {
+    pub(crate) engine: Engine,
+    pub(crate) network: Network,
+    pub(crate) clock: Clock,
+    pub(crate) network_clock: kad::Clock,
+    pub(crate) storing: Storing,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) events: event::Sender,
+    /// Told of replicas that have been brought up to date, or whose neighbours should be kept.
+    pub(crate) notices: mpsc::UnboundedSender<Notice>,
+    pub(crate) open: HashMap<ReplicaId, Open>,
+    pub(crate) changes: HashMap<CommandId, oneshot::Sender<Result<SignedRecord, ChangeError>>>,
+    pub(crate) next_command: CommandId,
+    /// What the metrics have been told of the network.
+    pub(crate) counted: Counts,
+    /// Nodes to enter the cloud through, dialled again while nobody is connected.
+    pub(crate) bootstrap: Vec<Multiaddr>,
+}
+
+/// What the loop knows of an open group beside the engine.
+#[derive(Debug, Clone)]
+pub(crate) struct Open {
+    pub(crate) group: GroupId,
+    pub(crate) name: String,
+}
+
+/// Facts worth keeping over a restart.
+#[derive(Debug)]
+pub(crate) enum Notice {
+    /// The replica has been brought up to date.
+    Synchronised(ReplicaId),
+    /// These neighbours are worth trying next time.
+    Neighbours(ReplicaId, Vec<(PeerId, Vec<Multiaddr>)>),
+}
+
+impl Run {
+    /// Runs until told to shut down or the last handle is gone.
+    pub(crate) async fn run(
+        mut self,
+        mut commands: mpsc::Receiver<Command>,
+        mut told: mpsc::UnboundedReceiver<Told>,
+    ) {
+        let mut sweep = interval_at(Instant::now() + SWEEP_INTERVAL, SWEEP_INTERVAL);
+        sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let now = self.clock.now();
+            self.network_clock.set(now.timestamp);
+            let wakeup: OptionFuture<_> = self
+                .engine
+                .next_wakeup(now)
+                .map(|at| sleep_until(at.into()))
+                .into();
+            tokio::select! {
+                biased;
+                Some(told) = told.recv() => self.on_told(told),
+                command = commands.recv() => match command {
+                    None => break,
+                    Some(Command::Shutdown(done)) => {
+                        self.shut_down(&mut told).await;
+                        let _ = done.send(());
+                        return;
+                    }
+                    Some(command) => self.on_command(command),
+                },
+                Some(()) = wakeup => self.handle(Input::Tick),
+                input = self.network.next() => {
+                    self.handle(input);
+                    self.take_network_inputs();
+                }
+                _ = sweep.tick() => self.sweep().await,
+            }
+            self.carry_out().await;
+        }
+        self.shut_down(&mut told).await;
+    }
+
+    fn handle(&mut self, input: Input) {
+        let now = self.clock.now();
+        self.engine.handle(input, now);
+    }
+
+    /// Takes what the network has ready, so that a burst costs one round of the loop.
+    fn take_network_inputs(&mut self) {
+        for _ in 0..MAX_NETWORK_INPUTS {
+            let Some(input) = futures::FutureExt::now_or_never(self.network.next()) else {
+                return;
+            };
+            self.handle(input);
+        }
+    }
+
+    fn on_told(&mut self, told: Told) {
+        match told {
+            Told::Answer(input) => self.handle(input),
+            Told::Expired(replica, changes) => {
+                for change in changes {
+                    self.tell_change(replica, &change);
+                }
+            }
+        }
+    }
+
+    async fn sweep(&mut self) {
+        for replica in self.open.keys().copied().collect::<Vec<_>>() {
+            if self.storing.expire(replica).await.is_err() {
+                return;
+            }
+        }
+        if self.network.connected() == 0 {
+            self.enter_cloud();
+        }
+    }
+
+    /// Dials the nodes we were told to enter the cloud through.
+    pub(crate) fn enter_cloud(&mut self) {
+        for address in self.bootstrap.clone() {
+            self.network.dial(address);
+        }
+    }
+
+    fn on_command(&mut self, command: Command) {
+        match command {
+            Command::Open(open, done) => {
+                let group = open.gmc.group();
+                let replica = ReplicaId::of(&open.gmc.subject(), &group);
+                let name = open.gmc.root().name().to_string();
+                self.open.insert(replica, Open { group, name });
+                self.handle(Input::Open(open));
+                let _ = done.send(());
+            }
+            Command::Connect(replica, known, done) => {
+                self.handle(Input::Connect { replica, known });
+                let online = self.engine.view(&replica).is_some_and(|view| view.online);
+                if online {
+                    self.tell(replica, EventKind::GroupStatus, Some("listening".into()));
+                }
+                self.count_groups();
+                let _ = done.send(online);
+            }
+            Command::Disconnect(replica, done) => {
+                self.handle(Input::Disconnect { replica });
+                self.tell(replica, EventKind::GroupStatus, Some("offline".into()));
+                self.count_groups();
+                let _ = done.send(());
+            }
+            Command::Close(replica, done) => {
+                self.handle(Input::Close { replica });
+                self.open.remove(&replica);
+                self.count_groups();
+                let _ = done.send(());
+            }
+            Command::Change(replica, change, reply) => {
+                self.next_command += 1;
+                let command = self.next_command;
+                self.changes.insert(command, reply);
+                self.handle(Input::Command {
+                    command,
+                    replica,
+                    change,
+                });
+            }
+            Command::View(replica, reply) => {
+                let _ = reply.send(self.view(&replica));
+            }
+            Command::Network(reply) => {
+                let _ = reply.send(NetworkView {
+                    listeners: self.network.listeners(),
+                    addresses: self.network.addresses(),
+                });
+            }
+            Command::Shutdown(done) => {
+                let _ = done.send(());
+            }
+        }
+    }
+
+    fn view(&self, replica: &ReplicaId) -> Option<View> {
+        let view = self.engine.view(replica)?;
+        Some(View {
+            gmc: view.gmc.clone(),
+            members: view.roster.iter().map(|(_, gmc)| gmc.clone()).collect(),
+            neighbours: view
+                .neighbours
+                .iter()
+                .map(|(peer, neighbour)| (**peer, (*neighbour).clone()))
+                .collect(),
+            synchronised: view.synchronised,
+            online: view.online,
+        })
+    }
+
+    /// Carries out everything the engine has to say.
+    async fn carry_out(&mut self) {
+        while let Some(output) = self.engine.poll_output() {
+            let Err(output) = self.network.carry_out(output) else {
+                continue;
+            };
+            let asked = match output {
+                Output::Put { operation, puts } => self.storing.put(operation, puts).await,
+                Output::Read {
+                    operation,
+                    replica,
+                    read,
+                } => self.storing.read(operation, replica, read).await,
+                Output::Reply { command, result } => {
+                    if let Some(reply) = self.changes.remove(&command) {
+                        let _ = reply.send(result);
+                    }
+                    Ok(())
+                }
+                Output::Emit(event) => {
+                    self.emit(event);
+                    Ok(())
+                }
+                _ => Ok(()),
+            };
+            if let Err(error) = asked {
+                tracing::error!(%error, "the store is gone");
+            }
+        }
+        self.count_network();
+    }
+
+    fn emit(&mut self, event: Event) {
+        match event {
+            Event::RecordChanged { replica, change } => self.tell_change(replica, &change),
+            Event::MemberJoined { replica, member } => {
+                let detail = self.member_name(&replica, &member);
+                self.tell(replica, EventKind::MemberJoined, detail);
+            }
+            Event::MemberUpdated { replica, member } => {
+                let detail = self.member_name(&replica, &member);
+                self.tell(replica, EventKind::MemberUpdated, detail);
+            }
+            Event::NeighbourConnected {
+                replica,
+                peer,
+                member,
+                ..
+            } => {
+                self.metrics.admission_accepted();
+                tracing::info!(%peer, group = %self.group_name(&replica), "neighbour connected");
+                let detail = self.member_name(&replica, &member);
+                self.tell(replica, EventKind::NeighbourConnected, detail);
+                self.count_groups();
+                self.remember(replica);
+            }
+            Event::NeighbourDisconnected {
+                replica,
+                peer,
+                member,
+                reason,
+            } => {
+                tracing::info!(%peer, group = %self.group_name(&replica), reason, "neighbour disconnected");
+                let detail = self.member_name(&replica, &member);
+                self.tell(replica, EventKind::NeighbourDisconnected, detail);
+                self.count_groups();
+            }
+            Event::Synchronised { replica } => {
+                let _ = self.notices.send(Notice::Synchronised(replica));
+                self.tell(replica, EventKind::Synchronised, None);
+            }
+            Event::Reconciled { tally, .. } => {
+                self.metrics.reconciled(&tally);
+            }
+            Event::AdmissionRefused { peer, reason } => {
+                tracing::debug!(%peer, reason, "admission refused");
+                self.metrics.admission_refused(reason);
+            }
+            Event::RecordRefused {
+                peer,
+                reason,
+                verdict,
+                ..
+            } => {
+                tracing::debug!(%peer, reason, ?verdict, "record not accepted");
+                self.metrics.gossip_heard(match verdict {
+                    Verdict::Accept => "accept",
+                    Verdict::Ignore => "ignore",
+                    Verdict::Reject => "reject",
+                });
+            }
+            Event::RecordStored { origin, outcome } => {
+                let origin = match origin {
+                    Origin::Local => "local",
+                    Origin::Remote => "remote",
+                };
+                self.metrics.record_stored(outcome, origin);
+            }
+            Event::StoreFailed { replica, failure } => {
+                tracing::error!(group = %self.group_name(&replica), %failure, "the store failed");
+            }
+            _ => {}
+        }
+    }
+
+    fn tell_change(&self, replica: ReplicaId, change: &Change) {
+        let event = event::of_change(&self.group_name(&replica), change);
+        self.publish(replica, event);
+    }
+
+    fn tell(&self, replica: ReplicaId, kind: EventKind, detail: Option<String>) {
+        let at = self.clock.timestamp();
+        let event = event::of_moment(&self.group_name(&replica), kind, at, detail);
+        self.publish(replica, event);
+    }
+
+    fn publish(&self, replica: ReplicaId, event: crate::model::GroupEvent) {
+        self.metrics.event(event.kind);
+        // Nobody listening is no failure: record events are kept.
+        let _ = self.events.send(Arc::new(EventTold { replica, event }));
+    }
+
+    fn group_name(&self, replica: &ReplicaId) -> String {
+        self.open
+            .get(replica)
+            .map(|open| open.name.clone())
+            .unwrap_or_default()
+    }
+
+    fn member_name(&self, replica: &ReplicaId, member: &IdentityKey) -> Option<String> {
+        let view = self.engine.view(replica)?;
+        Some(view.roster.get(member)?.subject_name().to_string())
+    }
+
+    fn remember(&self, replica: ReplicaId) {
+        let Some(view) = self.engine.view(&replica) else {
+            return;
+        };
+        let neighbours = view
+            .neighbours
+            .iter()
+            .map(|(peer, neighbour)| (**peer, neighbour.addresses.clone()))
+            .collect();
+        let _ = self.notices.send(Notice::Neighbours(replica, neighbours));
+    }
+
+    /// Adds to the metrics what the network has counted since the last time.
+    fn count_network(&mut self) {
+        let (now, before) = (self.network.counts(), self.counted);
+        for _ in before.connections_opened..now.connections_opened {
+            self.metrics.link_opened();
+        }
+        for _ in before.connections_closed..now.connections_closed {
+            self.metrics.link_closed();
+        }
+        for _ in before.dials_failed..now.dials_failed {
+            self.metrics.link_failed();
+        }
+        for _ in before.frames_dropped..now.frames_dropped {
+            self.metrics.dropped("link_frames");
+        }
+        self.counted = now;
+    }
+
+    fn count_groups(&self) {
+        let views = || {
+            self.open
+                .keys()
+                .filter_map(|replica| self.engine.view(replica))
+        };
+        self.metrics
+            .set_groups_online(views().filter(|view| view.online).count());
+        self.metrics
+            .set_neighbours(views().map(|view| view.neighbours.len()).sum());
+    }
+
+    /// Takes all groups offline, lets the withdrawals out and the store finish.
+    async fn shut_down(&mut self, told: &mut mpsc::UnboundedReceiver<Told>) {
+        for replica in self.open.keys().copied().collect::<Vec<_>>() {
+            self.handle(Input::Disconnect { replica });
+        }
+        self.carry_out().await;
+        let until = Instant::now() + FAREWELL;
+        loop {
+            tokio::select! {
+                () = sleep_until(until) => break,
+                Some(answer) = told.recv() => self.on_told(answer),
+                _ = self.network.next() => {}
+            }
+            self.carry_out().await;
+        }
+    }
+}

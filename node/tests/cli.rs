@@ -1,0 +1,229 @@
+//! The command line as people and scripts use it.
+
+mod common;
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Write},
+    process::Stdio,
+};
+
+use common::{Place, peerage, stderr, stdout};
+use peerage_protocol::{
+    cloud::Cloud,
+    group::{GroupKey, Role},
+    gmc::{self, IssueOptions},
+    identity::Identity,
+    invitation::{Invitation, InvitationDraft},
+    secret::DiscoverySecret,
+};
+use peerage_records::time::Timestamp;
+use proptest::prelude::*;
+use serde_json::Value;
+
+#[test]
+fn help_documents_the_exit_codes() {
+    let place = Place::new();
+    let output = place.run(["--help"]);
+    assert!(output.status.success());
+    let text = stdout(&output);
+    for kind in peerage::ErrorKind::ALL {
+        let line = format!("  {}  {}", kind.exit_code(), kind.meaning());
+        assert!(text.contains(&line), "{line:?} is not in\n{text}");
+    }
+}
+
+#[test]
+fn without_a_daemon_it_says_how_to_start_one() {
+    let place = Place::new();
+    let output = place.run(["status"]);
+    assert_eq!(output.status.code(), Some(6));
+    let text = stderr(&output);
+    assert!(text.starts_with("error: no daemon answers on"), "{text}");
+    assert!(text.contains("next:  start it with: peerage up"), "{text}");
+    let (code, problem) = place.fails(["status"]);
+    assert_eq!((code, &problem["code"]), (6, &Value::from("daemon_unreachable")));
+}
+
+#[test]
+fn a_wrong_command_line_is_a_problem_too() {
+    let place = Place::new();
+    assert_eq!(place.run(["id", "sing"]).status.code(), Some(2));
+    let (code, problem) = place.fails(["id", "sing"]);
+    assert_eq!((code, &problem["code"]), (2, &Value::from("usage")));
+}
+
+#[test]
+fn completions_are_made_for_every_shell() {
+    let place = Place::new();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let output = place.run(["completions", shell]);
+        assert!(output.status.success());
+        assert!(stdout(&output).contains("invite"), "{shell}");
+    }
+}
+
+#[test]
+fn the_whole_path_works_from_the_command_line() {
+    let (ada, ben) = (Place::new(), Place::new());
+    let _daemons = (ada.start(), ben.start());
+    ada.json(["id", "new", "--friendly-name", "Ada"]);
+    let group = ada.json(["group", "create", "--friendly-name", "Chess", "--connect"]);
+    assert_eq!(group["status"], "listening");
+    ben.json(["id", "new", "--friendly-name", "Ben"]);
+    let card = ben.path().join("ben.card");
+    let invitation = ada.path().join("ben.invite");
+    let (card_text, invitation_text) = (card.to_str().unwrap(), invitation.to_str().unwrap());
+    ben.json(["id", "card", "--out", card_text]);
+    ada.json([
+        "invite", "create", "--group", "Chess", "--card", card_text, "--role", "inviting-member",
+        "--expires", "30d", "--note", "welcome", "--out", invitation_text,
+    ]);
+    let shown = ben.json(["invite", "show", invitation_text]);
+    assert_eq!(shown["group"], group["name"]);
+    assert_eq!((&shown["note"], &shown["roles"][0]), (&Value::from("welcome"), &Value::from("inviting-member")));
+    let joined = ben.json(["join", invitation_text, "--connect"]);
+    assert_eq!((&joined["name"], &joined["role"]), (&group["name"], &Value::from("inviting-member")));
+
+    let put = ada.json(["record", "put", "--type", "note", "--payload", "e4", "--attr", "move:int=1"]);
+    let id = put["id"].as_str().unwrap();
+    let got = ada.run(["record", "get", id, "--raw"]);
+    assert_eq!(got.stdout, b"e4");
+    let changed = ada.json(["record", "update", id, "--payload", "d4"]);
+    assert_eq!(changed["version"], 2);
+    assert_eq!(ada.json(["record", "ls", "--type", "note"]).as_array().unwrap().len(), 1);
+    ada.json(["record", "rm", id]);
+    let (code, problem) = ada.fails(["record", "get", id]);
+    assert_eq!((code, &problem["code"]), (3, &Value::from("record_not_found")));
+    let members = ada.json(["member", "ls"]);
+    assert!(!members.as_array().unwrap().is_empty());
+
+    for words in [vec!["status"], vec!["id", "ls"], vec!["group", "ls"], vec!["group", "show"], vec!["member", "ls"], vec!["record", "ls"]] {
+        let output = ada.run(&words);
+        assert!(output.status.success(), "{words:?}: {}", stderr(&output));
+        assert!(!output.stdout.is_empty());
+    }
+    let closed = ada.json(["group", "close", "Chess"]);
+    assert_eq!(closed["status"], "offline");
+    assert_eq!(ada.json(["group", "connect"])["status"], "listening");
+    ada.json(["group", "delete", "Chess"]);
+    assert!(ada.json(["group", "ls"]).as_array().unwrap().is_empty());
+}
+
+#[test]
+fn a_group_must_be_named_where_there_are_several() {
+    let place = Place::new();
+    let _daemon = place.start();
+    place.json(["id", "new"]);
+    let (code, problem) = place.fails(["member", "ls"]);
+    assert_eq!((code, &problem["code"]), (3, &Value::from("group_not_found")));
+    place.json(["group", "create", "--friendly-name", "Chess"]);
+    place.json(["member", "ls"]);
+    place.json(["group", "create", "--friendly-name", "Go"]);
+    let (code, problem) = place.fails(["member", "ls"]);
+    assert_eq!(code, 2, "{problem}");
+    assert!(problem["detail"].as_str().unwrap().contains("--group"));
+    place.json(["member", "ls", "--group", "Go"]);
+}
+
+#[test]
+fn events_are_printed_as_they_come() {
+    let place = Place::new();
+    let _daemon = place.start();
+    place.json(["id", "new"]);
+    place.json(["group", "create"]);
+    let mut command = peerage(place.path());
+    command.arg("--data-dir").arg(place.data());
+    command.args(["events", "tail", "--after", "0", "--count", "2", "--json"]);
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    for text in ["a", "b"] {
+        let put = place.json(["record", "put", "--type", "note", "--payload", text]);
+        let event: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+        assert_eq!((&event["kind"], &event["record"]), (&Value::from("record_added"), &put["id"]));
+    }
+    assert!(child.wait().unwrap().success());
+}
+
+fn invitation() -> Invitation {
+    let now = Timestamp::from_secs(1_795_000_000);
+    let rng = &mut rand::rng();
+    let ada = Identity::generate("", Some("Ada"), now, rng).unwrap();
+    let ben = Identity::generate("", Some("Ben\u{202e}"), now, rng).unwrap();
+    let key = GroupKey::create("chess", Some("Chess"), now, rng).unwrap();
+    let chain = key.issue_first(&ada.card(), now, rng).unwrap();
+    let admin = gmc::verify(&chain, &key.root().id(), now).unwrap();
+    let options = IssueOptions::new(Role::Member);
+    let chain = gmc::issue(&ada, &admin, &ben.card(), None, &options, now, rng).unwrap();
+    let draft = InvitationDraft {
+        chain,
+        cloud: Cloud::global(),
+        bootstrap: vec!["/ip4/10.0.0.1/udp/3587/quic-v1".parse().unwrap()],
+        note: Some("welcome".to_owned()),
+    };
+    let secret = DiscoverySecret::from_bytes([7; 32]);
+    Invitation::create(draft, &ada, &ben.card(), &secret, rng).unwrap()
+}
+
+#[test]
+fn an_invitation_is_shown_without_daemon_or_identity() {
+    let place = Place::new();
+    let invitation = invitation();
+    let shown = place.json(["invite", "show", &invitation.to_uri()]);
+    assert_eq!(shown["group_friendly_name"], "Chess");
+    assert_eq!(shown["note"], "welcome");
+    let file = place.path().join("letter");
+    fs::write(&file, format!("Dear Ben,\n\n{}\nAda\n", invitation.to_block())).unwrap();
+    assert_eq!(place.json(["invite", "show", file.to_str().unwrap()]), shown);
+    let mut command = peerage(place.path());
+    command.args(["invite", "show", "-", "--json"]);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(invitation.to_block().as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(serde_json::from_slice::<Value>(&output.stdout).unwrap(), shown);
+    assert!(!place.data().exists(), "showing leaves no trace");
+}
+
+#[test]
+fn an_altered_or_missing_invitation_is_refused() {
+    let place = Place::new();
+    let uri = invitation().to_uri();
+    let mut altered = uri.into_bytes();
+    let middle = altered.len() / 2;
+    altered[middle] = if altered[middle] == b'A' { b'B' } else { b'A' };
+    let altered = String::from_utf8(altered).unwrap();
+    let (code, problem) = place.fails(["invite", "show", &altered]);
+    assert_eq!((code, &problem["original"]), (2, &Value::from("PEER_E_INVITATION_NOT_TRUSTED")));
+    let (code, problem) = place.fails(["invite", "show", "no-such-file"]);
+    assert_eq!((code, &problem["code"]), (2, &Value::from("invalid_input")));
+}
+
+#[test]
+fn the_example_configuration_is_read() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/peerage.toml");
+    let shipped = fs::read_to_string(file).unwrap();
+    peerage::settings::Layer::from_toml(&shipped).unwrap();
+    // As does every line of it that is an example.
+    let examples: String = shipped
+        .lines()
+        .map(|line| match line.strip_prefix('#') {
+            Some(example) if example.starts_with(|c: char| c.is_ascii_lowercase()) => example,
+            _ => line,
+        })
+        .map(|line| format!("{line}\n"))
+        .collect();
+    assert!(examples.contains("\nlisten = ["));
+    peerage::settings::Layer::from_toml(&examples).unwrap();
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_text_as_invitation_or_card_is_refused_without_panic(
+        text in "(peerage:(invite|card):)?(-----BEGIN PEERAGE INVITATION-----\n)?.{0,300}",
+    ) {
+        prop_assert!(text.parse::<Invitation>().is_err());
+        prop_assert!(text.parse::<peerage_protocol::identity::IdentityCard>().is_err());
+    }
+}
