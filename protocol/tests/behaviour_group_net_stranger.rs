@@ -288,7 +288,7 @@ async fn a_stranger_holds_few_exchanges_and_few_silent_streams() {
     let mut refused = 0;
     for stream in &mut silent {
         let mut answer = [0xff];
-        let read = timeout(Duration::from_millis(50), stream.read_exact(&mut answer)).await;
+        let read = timeout(Duration::from_millis(200), stream.read_exact(&mut answer)).await;
         refused += u32::from(read.is_ok() && answer == [REFUSED]);
     }
     assert_eq!(refused, 32);

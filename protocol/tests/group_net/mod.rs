@@ -1,8 +1,12 @@
 //! Nodes for the tests of `GroupNet`: each a swarm in a task of its own, asked and listened to.
 
-#![allow(dead_code)] // each test file uses its share
+#![allow(dead_code, reason = "each test file uses its share")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "what a test can notice is bounded by the test"
+)]
 
-pub mod raw;
+pub(crate) mod raw;
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -25,21 +29,21 @@ use tokio::{
 };
 
 /// Whatever is expected must happen within this.
-pub const DEADLINE: Duration = Duration::from_secs(15);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(15);
 
 /// What must not happen is given this long to happen all the same.
-pub const QUIET: Duration = Duration::from_millis(700);
+pub(crate) const QUIET: Duration = Duration::from_millis(700);
 
 #[derive(NetworkBehaviour)]
 #[behaviour(prelude = "libp2p::swarm::derive_prelude")]
-pub struct Peer {
-    pub groups: GroupNet,
+pub(crate) struct Peer {
+    pub(crate) groups: GroupNet,
     identify: identify::Behaviour,
 }
 
 /// What a node has noticed.
 #[derive(Debug)]
-pub enum Seen {
+pub(crate) enum Seen {
     Net(Event),
     Connected(PeerId, ConnectionId),
     Disconnected(PeerId, ConnectionId),
@@ -48,9 +52,9 @@ pub enum Seen {
 
 type Call = Box<dyn FnOnce(&mut Swarm<Peer>) + Send>;
 
-pub struct Node {
-    pub peer: PeerId,
-    pub address: Multiaddr,
+pub(crate) struct Node {
+    pub(crate) peer: PeerId,
+    pub(crate) address: Multiaddr,
     calls: mpsc::UnboundedSender<Call>,
     seen: mpsc::UnboundedReceiver<Seen>,
     /// Seen while something else was waited for.
@@ -66,18 +70,18 @@ impl Drop for Node {
 
 impl Node {
     /// On the memory transport.
-    pub async fn memory() -> Self {
+    pub(crate) async fn memory() -> Self {
         Self::memory_with(Config::default()).await
     }
 
-    pub async fn memory_with(config: Config) -> Self {
+    pub(crate) async fn memory_with(config: Config) -> Self {
         let mut swarm = Swarm::new_ephemeral_tokio(|key| peer(&key, config));
         let (address, _) = swarm.listen().await;
         Self::run(swarm, address)
     }
 
     /// On QUIC at a port of 127.0.0.1.
-    pub async fn quic(key: &Keypair) -> Self {
+    pub(crate) async fn quic(key: &Keypair) -> Self {
         let transport = transport::quic(key, transport::QuicSettings::default());
         let local = key.public().to_peer_id();
         let behaviour = peer(key, Config::default());
@@ -126,7 +130,7 @@ impl Node {
     }
 
     /// Runs `f` on the node's swarm.
-    pub async fn swarm<R: Send + 'static>(
+    pub(crate) async fn swarm<R: Send + 'static>(
         &self,
         f: impl FnOnce(&mut Swarm<Peer>) -> R + Send + 'static,
     ) -> R {
@@ -142,7 +146,7 @@ impl Node {
     }
 
     /// Runs `f` on the node's `GroupNet`.
-    pub async fn groups<R: Send + 'static>(
+    pub(crate) async fn groups<R: Send + 'static>(
         &self,
         f: impl FnOnce(&mut GroupNet) -> R + Send + 'static,
     ) -> R {
@@ -151,7 +155,11 @@ impl Node {
     }
 
     /// Waits until the node notices what `wanted` picks; what it notices meanwhile is kept.
-    pub async fn wait<R>(&mut self, what: &str, mut wanted: impl FnMut(&Seen) -> Option<R>) -> R {
+    pub(crate) async fn wait<R>(
+        &mut self,
+        what: &str,
+        mut wanted: impl FnMut(&Seen) -> Option<R>,
+    ) -> R {
         if let Some((i, found)) = self
             .skipped
             .iter()
@@ -177,7 +185,7 @@ impl Node {
     }
 
     /// Asserts that nothing `unwanted` picks is noticed, now or soon.
-    pub async fn never<R: std::fmt::Debug>(
+    pub(crate) async fn never<R: std::fmt::Debug>(
         &mut self,
         what: &str,
         unwanted: impl Fn(&Seen) -> Option<R>,
@@ -194,17 +202,17 @@ impl Node {
     }
 
     /// Forgets what was noticed so far.
-    pub fn forget(&mut self) {
+    pub(crate) fn forget(&mut self) {
         while self.seen.try_recv().is_ok() {}
         self.skipped.clear();
     }
 
-    pub async fn insert(&self, group: GroupId) {
+    pub(crate) async fn insert(&self, group: GroupId) {
         self.groups(move |g| g.insert_group(group)).await;
     }
 
     /// Connects to the other node; answers with both sides' names of the connection.
-    pub async fn connect(&mut self, other: &mut Self) -> (ConnectionId, ConnectionId) {
+    pub(crate) async fn connect(&mut self, other: &mut Self) -> (ConnectionId, ConnectionId) {
         let (address, to) = (other.address.clone(), other.peer);
         self.swarm(move |swarm| {
             let dial = DialOpts::peer_id(to)
@@ -221,7 +229,7 @@ impl Node {
     }
 
     /// Starts an exchange and lets the other side notice it.
-    pub async fn exchange(&mut self, other: &mut Self) -> (ExchangeId, ExchangeId) {
+    pub(crate) async fn exchange(&mut self, other: &mut Self) -> (ExchangeId, ExchangeId) {
         let to = other.peer;
         let ours = self.groups(move |g| g.start_exchange(to)).await;
         let from = self.peer;
@@ -234,18 +242,24 @@ impl Node {
         (ours.expect("connected"), theirs)
     }
 
-    pub async fn open(&self, group: GroupId, peer: PeerId, exchange: ExchangeId, handle: u8) {
+    pub(crate) async fn open(
+        &self,
+        group: GroupId,
+        peer: PeerId,
+        exchange: ExchangeId,
+        handle: u8,
+    ) {
         let handle = LinkHandle::from_bytes([handle; 32]);
         self.groups(move |g| g.open(group, peer, exchange, handle))
             .await
             .expect("group and exchange are known");
     }
 
-    pub async fn close(&self, group: GroupId, peer: PeerId) {
+    pub(crate) async fn close(&self, group: GroupId, peer: PeerId) {
         self.groups(move |g| g.close(&group, &peer)).await;
     }
 
-    pub async fn ready(&mut self, group: GroupId, peer: PeerId) {
+    pub(crate) async fn ready(&mut self, group: GroupId, peer: PeerId) {
         self.wait("ready link", |s| match s {
             Seen::Net(Event::LinkReady { group: g, peer: p }) if *g == group && *p == peer => {
                 Some(())
@@ -256,12 +270,12 @@ impl Node {
     }
 
     /// Publishes as soon as a neighbour listens, then waits until the other node hears it.
-    pub async fn tell(&self, group: GroupId, bytes: &[u8], other: &mut Self) {
+    pub(crate) async fn tell(&self, group: GroupId, bytes: &[u8], other: &mut Self) {
         self.publish(group, bytes).await;
         other.hear(group, bytes).await;
     }
 
-    pub async fn publish(&self, group: GroupId, bytes: &[u8]) {
+    pub(crate) async fn publish(&self, group: GroupId, bytes: &[u8]) {
         let publishing = async {
             loop {
                 let copy = bytes.to_vec();
@@ -279,7 +293,7 @@ impl Node {
             .expect("a neighbour listens in time");
     }
 
-    pub async fn hear(&mut self, group: GroupId, expected: &[u8]) {
+    pub(crate) async fn hear(&mut self, group: GroupId, expected: &[u8]) {
         self.wait("message", |s| match s {
             Seen::Net(Event::Heard {
                 group: g, bytes, ..
@@ -347,7 +361,7 @@ fn notice(swarm: &mut Swarm<Peer>, event: SwarmEvent<PeerEvent>) -> Option<Seen>
 }
 
 /// Two members with an open link.
-pub async fn members(group: GroupId) -> (Node, Node) {
+pub(crate) async fn members(group: GroupId) -> (Node, Node) {
     let (a, b) = tokio::join!(Node::memory(), Node::memory());
     let (mut a, mut b) = strangers(group, a, b).await;
     link(group, &mut a, &mut b, 1).await;
@@ -355,7 +369,7 @@ pub async fn members(group: GroupId) -> (Node, Node) {
 }
 
 /// Two connected nodes of one group that do not know each other as members.
-pub async fn strangers(group: GroupId, mut a: Node, mut b: Node) -> (Node, Node) {
+pub(crate) async fn strangers(group: GroupId, mut a: Node, mut b: Node) -> (Node, Node) {
     a.insert(group).await;
     b.insert(group).await;
     a.connect(&mut b).await;
@@ -363,7 +377,7 @@ pub async fn strangers(group: GroupId, mut a: Node, mut b: Node) -> (Node, Node)
 }
 
 /// Exchanges, opens both gates and waits until gossip is up.
-pub async fn link(group: GroupId, a: &mut Node, b: &mut Node, handle: u8) {
+pub(crate) async fn link(group: GroupId, a: &mut Node, b: &mut Node, handle: u8) {
     let (ours, theirs) = a.exchange(b).await;
     a.open(group, b.peer, ours, handle).await;
     b.open(group, a.peer, theirs, handle).await;
@@ -373,18 +387,20 @@ pub async fn link(group: GroupId, a: &mut Node, b: &mut Node, handle: u8) {
     b.ready(group, a.peer).await;
 }
 
-pub fn group(n: u8) -> GroupId {
+pub(crate) fn group(n: u8) -> GroupId {
     GroupId::from_bytes([n; 32])
 }
 
-pub fn heard(seen: &Seen) -> Option<usize> {
+pub(crate) fn heard(seen: &Seen) -> Option<usize> {
     match seen {
         Seen::Net(Event::Heard { bytes, .. }) => Some(bytes.len()),
         _ => None,
     }
 }
 
-pub fn lost(seen: &Seen) -> Option<(GroupId, PeerId, peerage_protocol::net::group_net::LinkLoss)> {
+pub(crate) fn lost(
+    seen: &Seen,
+) -> Option<(GroupId, PeerId, peerage_protocol::net::group_net::LinkLoss)> {
     match seen {
         Seen::Net(Event::LinkClosed { group, peer, loss }) => Some((*group, *peer, *loss)),
         _ => None,

@@ -22,16 +22,16 @@ use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
 
 use super::{DEADLINE, Node};
 
-pub const EXCHANGE: u8 = 1;
-pub const GOSSIP: u8 = 2;
-pub const CHANNEL: u8 = 3;
+pub(crate) const EXCHANGE: u8 = 1;
+pub(crate) const GOSSIP: u8 = 2;
+pub(crate) const CHANNEL: u8 = 3;
 
 /// A raw peer and its connection to one node.
-pub struct Raw {
-    pub peer: PeerId,
+pub(crate) struct Raw {
+    pub(crate) peer: PeerId,
     open: mpsc::UnboundedSender<()>,
     opened: mpsc::UnboundedReceiver<Stream>,
-    pub accepted: mpsc::UnboundedReceiver<Stream>,
+    pub(crate) accepted: mpsc::UnboundedReceiver<Stream>,
     task: JoinHandle<()>,
 }
 
@@ -43,7 +43,7 @@ impl Drop for Raw {
 
 impl Raw {
     /// Connects to the node.
-    pub async fn connect(node: &mut Node) -> Self {
+    pub(crate) async fn connect(node: &mut Node) -> Self {
         let mut swarm = Swarm::new_ephemeral_tokio(|_| Mux::default());
         let peer = *swarm.local_peer_id();
         let to = node.peer;
@@ -84,7 +84,7 @@ impl Raw {
     }
 
     /// Opens a sub-stream and writes `bytes` to it.
-    pub async fn stream(&mut self, bytes: &[u8]) -> Stream {
+    pub(crate) async fn stream(&mut self, bytes: &[u8]) -> Stream {
         self.open.send(()).expect("the peer runs");
         let mut stream = timeout(DEADLINE, self.opened.recv())
             .await
@@ -96,7 +96,7 @@ impl Raw {
     }
 
     /// Opens a sub-stream with a header; answers with the status byte and the stream.
-    pub async fn ask(&mut self, header: &[u8]) -> (u8, Stream) {
+    pub(crate) async fn ask(&mut self, header: &[u8]) -> (u8, Stream) {
         let mut stream = self.stream(header).await;
         let mut answer = [0xff];
         timeout(DEADLINE, stream.read_exact(&mut answer))
@@ -107,7 +107,7 @@ impl Raw {
     }
 
     /// All a peer gets for its bytes, until the end of the stream.
-    pub async fn reply(&mut self, bytes: &[u8]) -> Vec<u8> {
+    pub(crate) async fn reply(&mut self, bytes: &[u8]) -> Vec<u8> {
         let mut stream = self.stream(bytes).await;
         let _ = stream.close().await;
         let mut reply = Vec::new();
@@ -116,7 +116,7 @@ impl Raw {
     }
 }
 
-pub fn header(kind: u8, handle: u8, epoch: u32) -> Vec<u8> {
+pub(crate) fn header(kind: u8, handle: u8, epoch: u32) -> Vec<u8> {
     let mut bytes = vec![kind];
     bytes.extend_from_slice(&[handle; 32]);
     bytes.extend_from_slice(&epoch.to_be_bytes());
@@ -124,7 +124,7 @@ pub fn header(kind: u8, handle: u8, epoch: u32) -> Vec<u8> {
 }
 
 /// A gossipsub frame that publishes `data` on the topic of every group.
-pub fn gossip_frame(data: &[u8]) -> Vec<u8> {
+pub(crate) fn gossip_frame(data: &[u8]) -> Vec<u8> {
     let field = |tag: u8, bytes: &[u8]| {
         assert!(bytes.len() < 128, "one byte of length");
         let mut field = vec![tag << 3 | 2, bytes.len() as u8];

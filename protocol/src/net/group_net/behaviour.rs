@@ -161,16 +161,14 @@ impl GroupNet {
                 propagation_source: source,
                 message_id: id,
                 message,
-            }) => {
-                // The instance may have heard it just before the gate was closed.
-                if self.gate.link(&group, &source).is_some() {
-                    self.tell(Event::Heard {
-                        group,
-                        source,
-                        id,
-                        bytes: message.data,
-                    });
-                }
+            }) if self.gate.link(&group, &source).is_some() => {
+                let bytes = message.data;
+                self.tell(Event::Heard {
+                    group,
+                    source,
+                    id,
+                    bytes,
+                });
             }
             ToSwarm::GenerateEvent(gossipsub::Event::SlowPeer {
                 peer_id,
@@ -180,6 +178,7 @@ impl GroupNet {
                 peer: peer_id,
                 dropped: failed_messages.non_priority + failed_messages.priority,
             }),
+            // A message may have been heard just before the gate was closed: it is dropped.
             ToSwarm::GenerateEvent(_) => {}
             ToSwarm::NotifyHandler {
                 peer_id,

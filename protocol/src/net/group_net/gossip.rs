@@ -185,8 +185,9 @@ mod tests {
         let config = gossip_config();
 
         assert!(config.max_transmit_size() >= MAX_GOSSIP_BYTES + 16 * 1024);
-        assert!(MAX_CONTROL_IDS * (MESSAGE_ID_BYTES + 4) < MAX_CONTROL_BYTES);
-        assert!(MAX_CONTROL_IDS * (MESSAGE_ID_BYTES + 4) < MAX_TRANSMIT_BYTES);
+        let longest_control = config.max_control_messages_sent() * (MESSAGE_ID_BYTES + 4);
+        assert!(longest_control < config.max_control_message_size());
+        assert!(longest_control < config.max_transmit_size());
     }
 
     #[test]

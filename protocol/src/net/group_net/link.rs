@@ -107,6 +107,10 @@ enum OpeningState {
 }
 
 /// What a link has to say.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the large one is what passes by the thousand; a box each would cost more"
+)]
 pub(super) enum LinkEvent {
     Inner(InnerOut),
     /// Gossip is up in both directions, for the first time in this link.
