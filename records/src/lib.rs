@@ -9,3 +9,6 @@ pub mod store;
 pub mod summary;
 pub mod time;
 pub mod validate;
+
+#[cfg(test)]
+mod testing;

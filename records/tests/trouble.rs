@@ -1,0 +1,260 @@
+//! Damaged, foreign and unreachable stores: a typed error that says what to do, never a panic.
+#![cfg(feature = "rocksdb")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test says that something is wrong by panicking"
+)]
+
+mod common;
+
+use std::{fs, path::Path};
+
+use common::{DAY, NOW, chat, create, draft, put, replica, valid};
+use peerage_records::store::{
+    Partition, RecordQuery, Store, StoreError, StoreErrorKind,
+    rocks::{RocksOptions, RocksStore},
+};
+use rocksdb::{DB, IteratorMode, Options};
+
+fn open(path: &Path) -> Result<RocksStore, StoreError> {
+    RocksStore::open(path, &RocksOptions::default())
+}
+
+/// A store with one record in it, closed.
+fn filled() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = open(folder.path()).unwrap();
+    store.open_replica(replica(1)).unwrap();
+    store.put(vec![put(create(1, draft(b"e4")))], NOW).unwrap();
+    folder
+}
+
+/// Opens the database behind the store's back.
+fn meddle(path: &Path, change: impl FnOnce(&DB)) {
+    let names = DB::list_cf(&Options::default(), path).unwrap();
+    let db = DB::open_cf(&Options::default(), path, names).unwrap();
+    change(&db);
+}
+
+/// Writes `value` over the value of the first row of `column`.
+fn overwrite_first(path: &Path, column: &str, value: &[u8]) {
+    meddle(path, |db| {
+        let cf = db.cf_handle(column).unwrap();
+        let (key, _) = db
+            .iterator_cf(cf, IteratorMode::Start)
+            .next()
+            .unwrap()
+            .unwrap();
+        db.put_cf(cf, key, value).unwrap();
+    });
+}
+
+#[test]
+fn a_newer_format_is_refused() {
+    let folder = filled();
+    meddle(folder.path(), |db| {
+        let meta = db.cf_handle("meta").unwrap();
+        db.put_cf(meta, "format", 2_u32.to_be_bytes()).unwrap();
+    });
+    let refused = open(folder.path()).unwrap_err();
+    assert!(matches!(
+        refused,
+        StoreError::FutureFormat { found: 2, known: 1 }
+    ));
+}
+
+#[test]
+fn a_newer_format_with_other_tables_is_refused_too() {
+    let folder = filled();
+    let names = DB::list_cf(&Options::default(), folder.path()).unwrap();
+    let mut db = DB::open_cf(&Options::default(), folder.path(), names).unwrap();
+    db.create_cf("search", &Options::default()).unwrap();
+    let meta = db.cf_handle("meta").unwrap();
+    db.put_cf(meta, "format", 9_u32.to_be_bytes()).unwrap();
+    drop(db);
+    assert_eq!(
+        open(folder.path()).unwrap_err().kind(),
+        StoreErrorKind::FutureFormat
+    );
+}
+
+#[test]
+fn a_missing_or_strange_format_is_damage() {
+    for value in [None, Some(&b"x"[..]), Some(&[0; 4][..])] {
+        let folder = filled();
+        meddle(folder.path(), |db| {
+            let meta = db.cf_handle("meta").unwrap();
+            match value {
+                Some(value) => db.put_cf(meta, "format", value).unwrap(),
+                None => db.delete_cf(meta, "format").unwrap(),
+            }
+        });
+        assert_eq!(
+            open(folder.path()).unwrap_err().kind(),
+            StoreErrorKind::Corrupt
+        );
+    }
+}
+
+#[test]
+fn garbage_in_a_record_is_an_error_and_is_reported() {
+    let folder = filled();
+    overwrite_first(folder.path(), "records", b"garbage");
+    let mut store = open(folder.path()).unwrap();
+    store.open_replica(replica(1)).unwrap();
+    let record = valid(create(1, draft(b"e4")));
+    let (id, hash) = (record.record().id, record.signed().hash());
+    let query = |kind| RecordQuery {
+        kind,
+        partition: Partition::Application,
+        after: None,
+        limit: 10,
+    };
+    for outcome in [
+        store.get(&replica(1), &id).map(drop),
+        store.by_hash(&replica(1), &hash).map(drop),
+        store.list(&replica(1), &query(None), NOW).map(drop),
+        store.list(&replica(1), &query(Some(chat())), NOW).map(drop),
+        store.expire(&replica(1), NOW + DAY, 10).map(drop),
+        store.fingerprint(&replica(1), NOW + DAY).map(drop),
+        store.forget(&replica(1), &id),
+        store.put(vec![put(create(1, draft(b"e4")))], NOW).map(drop),
+    ] {
+        assert_eq!(outcome.unwrap_err().kind(), StoreErrorKind::Corrupt);
+    }
+    let report = store.check().unwrap();
+    assert!(!report.is_sound());
+    // The rest of the store still works.
+    store.put(vec![put(create(2, draft(b"d4")))], NOW).unwrap();
+    assert_eq!(store.count(&replica(1)).unwrap(), 2);
+}
+
+#[test]
+fn garbage_in_any_index_is_noticed() {
+    for column in ["by_hash", "by_type", "changes"] {
+        let folder = filled();
+        overwrite_first(folder.path(), column, b"garbage");
+        let mut store = open(folder.path()).unwrap();
+        store.open_replica(replica(1)).unwrap();
+        assert!(!store.check().unwrap().is_sound(), "{column}");
+        let hash = valid(create(1, draft(b"e4"))).signed().hash();
+        let query = RecordQuery {
+            kind: Some(chat()),
+            partition: Partition::Application,
+            after: None,
+            limit: 10,
+        };
+        let outcomes = [
+            store.by_hash(&replica(1), &hash).map(drop),
+            store.list(&replica(1), &query, NOW).map(drop),
+            store.changes(&replica(1), 0, 10).map(drop),
+        ];
+        let errors: Vec<_> = outcomes.into_iter().filter_map(Result::err).collect();
+        assert_eq!(errors.len(), 1, "{column}");
+        assert_eq!(errors[0].kind(), StoreErrorKind::Corrupt);
+    }
+}
+
+#[test]
+fn garbage_in_keys_and_slots_is_noticed() {
+    for (column, key) in [
+        ("summary", &[0, 0, 0, 0, 7][..]),
+        ("changes", &[0, 0, 0, 0, 7][..]),
+    ] {
+        let folder = filled();
+        meddle(folder.path(), |db| {
+            db.put_cf(db.cf_handle(column).unwrap(), key, b"").unwrap();
+        });
+        let mut store = open(folder.path()).unwrap();
+        let refused = store.open_replica(replica(1)).unwrap_err();
+        assert_eq!(refused.kind(), StoreErrorKind::Corrupt, "{column}");
+    }
+    for column in ["replicas", "meta"] {
+        let folder = filled();
+        meddle(folder.path(), |db| {
+            let cf = db.cf_handle(column).unwrap();
+            let key = if column == "meta" {
+                b"next_slot".to_vec()
+            } else {
+                replica(1).as_bytes().to_vec()
+            };
+            db.put_cf(cf, key, b"?").unwrap();
+        });
+        let mut store = open(folder.path()).unwrap();
+        let of = if column == "meta" {
+            replica(2)
+        } else {
+            replica(1)
+        };
+        assert_eq!(
+            store.open_replica(of).unwrap_err().kind(),
+            StoreErrorKind::Corrupt
+        );
+    }
+}
+
+#[test]
+fn a_missing_index_row_is_reported() {
+    for column in ["by_hash", "summary", "by_type", "expiry", "changes"] {
+        let folder = filled();
+        meddle(folder.path(), |db| {
+            let cf = db.cf_handle(column).unwrap();
+            let (key, _) = db
+                .iterator_cf(cf, IteratorMode::Start)
+                .next()
+                .unwrap()
+                .unwrap();
+            db.delete_cf(cf, key).unwrap();
+        });
+        let mut store = open(folder.path()).unwrap();
+        store.open_replica(replica(1)).unwrap();
+        assert!(!store.check().unwrap().is_sound(), "{column}");
+    }
+}
+
+#[test]
+fn a_damaged_file_is_damage() {
+    let folder = filled();
+    meddle(folder.path(), |db| {
+        for name in DB::list_cf(&Options::default(), folder.path()).unwrap() {
+            db.flush_cf(db.cf_handle(&name).unwrap()).unwrap();
+        }
+    });
+    let mut damaged = 0;
+    for entry in fs::read_dir(folder.path()).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "sst") {
+            let mut bytes = fs::read(&path).unwrap();
+            for byte in &mut bytes {
+                *byte ^= 0x55;
+            }
+            fs::write(&path, bytes).unwrap();
+            damaged += 1;
+        }
+    }
+    assert!(damaged > 0);
+    let outcome = open(folder.path()).and_then(|mut store| {
+        store.open_replica(replica(1))?;
+        store.check()
+    });
+    assert_eq!(outcome.unwrap_err().kind(), StoreErrorKind::Corrupt);
+}
+
+#[test]
+fn a_store_open_in_this_process_is_in_use() {
+    let folder = tempfile::tempdir().unwrap();
+    let _store = open(folder.path()).unwrap();
+    let refused = open(folder.path()).unwrap_err();
+    assert_eq!(refused.kind(), StoreErrorKind::Locked, "{refused}");
+}
+
+#[test]
+fn a_folder_that_cannot_be_one_is_no_access() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    fs::write(&file, b"not a folder").unwrap();
+    for path in [file.clone(), file.join("store")] {
+        let refused = open(&path).unwrap_err();
+        assert_eq!(refused.kind(), StoreErrorKind::NoAccess, "{refused}");
+    }
+}
