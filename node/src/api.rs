@@ -17,6 +17,7 @@ pub(crate) use extract::segment;
 
 use crate::{Error, Node};
 
+#[allow(unused_qualifications, reason = "in what utoipa's macro writes")]
 mod events;
 mod extract;
 mod groups;
@@ -24,6 +25,7 @@ mod identities;
 mod invitations;
 mod layers;
 mod node;
+#[allow(unused_qualifications, reason = "in what utoipa's macro writes")]
 mod records;
 mod socket;
 

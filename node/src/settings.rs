@@ -101,7 +101,7 @@ impl FromStr for LogFormat {
 impl Default for LogSettings {
     fn default() -> Self {
         Self {
-            level: "warn,peerage=info".to_owned(),
+            level: "warn,peerage=info,libp2p_kad=error".to_owned(),
             format: LogFormat::Text,
         }
     }

@@ -510,7 +510,7 @@ impl Network {
                     self.on_found(id, &found.record.value);
                 }
                 if step.last {
-                    self.finish_lookup(id);
+                    self.lookups.remove(&id);
                 }
             }
             _ => {}
@@ -534,24 +534,22 @@ impl Network {
                 Merged::Changed
             }
         };
-        lookup.quiet = match merged {
-            Merged::Changed => 0,
-            Merged::Unchanged => lookup.quiet + 1,
-        };
+        match merged {
+            Merged::Changed => {
+                lookup.quiet = 0;
+                // Told at once: the search may go on for seconds over nodes that are gone.
+                if let Some(set) = lookup.found.clone() {
+                    let replica = lookup.replica;
+                    self.inputs.push_back(Input::Discovered { replica, set });
+                }
+            }
+            Merged::Unchanged => lookup.quiet += 1,
+        }
         if lookup.quiet >= QUIET_ANSWERS {
+            self.lookups.remove(&query);
             if let Some(mut query) = self.swarm.behaviour_mut().kad.query_mut(&query) {
                 query.finish();
             }
-            self.finish_lookup(query);
-        }
-    }
-
-    fn finish_lookup(&mut self, query: QueryId) {
-        let Some(Lookup { replica, found, .. }) = self.lookups.remove(&query) else {
-            return;
-        };
-        if let Some(set) = found {
-            self.inputs.push_back(Input::Discovered { replica, set });
         }
     }
 }
