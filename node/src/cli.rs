@@ -83,7 +83,9 @@ async fn run(cli: Cli, output: Output) -> Result<(), Failure> {
 
 /// The daemon this command line talks to.
 fn client(global: &Global) -> Result<Client, Failure> {
-    Ok(Client::new(settings(global, Layer::default())?.socket_path()))
+    Ok(Client::new(
+        settings(global, Layer::default())?.socket_path(),
+    ))
 }
 
 fn settings(global: &Global, mut flags: Layer) -> Result<Settings, Error> {

@@ -336,5 +336,6 @@ impl Error {
 }
 
 fn holder(pid: Option<u32>) -> String {
-    pid.map(|pid| format!(" by process {pid}")).unwrap_or_default()
+    pid.map(|pid| format!(" by process {pid}"))
+        .unwrap_or_default()
 }

@@ -107,7 +107,11 @@ impl DataFolder {
     fn check_format(&self) -> Result<(), Error> {
         let path = self.path.join("format");
         match files::read_text(&path, 64)? {
-            Some(text) => match text.strip_prefix(FORMAT_TEXT).map(str::trim).map(str::parse) {
+            Some(text) => match text
+                .strip_prefix(FORMAT_TEXT)
+                .map(str::trim)
+                .map(str::parse)
+            {
                 Some(Ok(found)) if found > FORMAT => Err(Error::FutureFormat {
                     path: self.path.clone(),
                     found,
@@ -116,9 +120,10 @@ impl DataFolder {
                 Some(Ok(1..)) => Ok(()),
                 _ => Err(files::damaged(&path, "does not say which format")),
             },
-            None if self.path.join("identities").exists() => {
-                Err(files::damaged(&path, "missing, although the folder is in use"))
-            }
+            None if self.path.join("identities").exists() => Err(files::damaged(
+                &path,
+                "missing, although the folder is in use",
+            )),
             None => files::write(&path, format!("{FORMAT_TEXT}{FORMAT}\n").as_bytes()),
         }
     }

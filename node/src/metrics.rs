@@ -22,6 +22,7 @@ pub struct Metrics {
     links: IntCounterVec,
     admissions: IntCounterVec,
     gossip: IntCounterVec,
+    copies: IntCounter,
     records: IntCounterVec,
     reconcile_sessions: IntCounterVec,
     reconcile_bytes: IntCounterVec,
@@ -50,87 +51,142 @@ impl Metrics {
             0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0,
         ];
         Self {
-            neighbours: register(&registry, IntGauge::new(
-                "peerage_neighbours",
-                "Admitted members connected now, counted once per group",
-            )),
-            groups_online: register(&registry, IntGauge::new(
-                "peerage_groups_online",
-                "Memberships that are connected or trying to connect",
-            )),
-            links: register(&registry, counters(
-                "peerage_links_total",
-                "Connections to other nodes, by what happened: opened, closed, failed",
-                &["change"],
-            )),
-            admissions: register(&registry, counters(
-                "peerage_admissions_total",
-                "Admissions to a group, by outcome (accepted, refused) and reason",
-                &["outcome", "reason"],
-            )),
-            gossip: register(&registry, counters(
-                "peerage_gossip_heard_total",
-                "Gossip messages heard, by verdict: accept, ignore, reject",
-                &["verdict"],
-            )),
-            records: register(&registry, counters(
-                "peerage_records_stored_total",
-                "Records put into the store, by outcome (stored, same, superseded) and origin (local, remote)",
-                &["outcome", "origin"],
-            )),
-            reconcile_sessions: register(&registry, counters(
-                "peerage_reconcile_sessions_total",
-                "Reconciliations with a neighbour, by outcome",
-                &["outcome"],
-            )),
-            reconcile_bytes: register(&registry, counters(
-                "peerage_reconcile_bytes_total",
-                "Bytes of reconciliation, by direction (in, out) and content (summary, records)",
-                &["direction", "content"],
-            )),
-            store_commit: register(&registry, Histogram::with_opts(
-                HistogramOpts::new(
-                    "peerage_store_commit_seconds",
-                    "Time to make a batch of records durable",
-                )
-                .buckets(commit_buckets),
-            )),
-            api_requests: register(&registry, counters(
-                "peerage_api_requests_total",
-                "Requests to the local API, by route and status",
-                &["route", "status"],
-            )),
-            api_seconds: register(&registry, HistogramVec::new(
-                HistogramOpts::new(
-                    "peerage_api_request_seconds",
-                    "Time to answer a request to the local API; of a stream, to its first byte",
+            neighbours: register(
+                &registry,
+                IntGauge::new(
+                    "peerage_neighbours",
+                    "Admitted members connected now, counted once per group",
                 ),
-                &["route"],
-            )),
-            events: register(&registry, counters(
-                "peerage_events_total",
-                "Events told to applications, by kind",
-                &["kind"],
-            )),
-            events_lost: register(&registry, IntCounter::new(
-                "peerage_event_gaps_total",
-                "Times a slow reader was told of a gap",
-            )),
-            commands: register(&registry, counters(
-                "peerage_commands_total",
-                "Commands from applications, by name",
-                &["command"],
-            )),
-            lookups: register(&registry, counters(
-                "peerage_discovery_total",
-                "Steps of member discovery, by step and outcome",
-                &["step", "outcome"],
-            )),
-            dropped: register(&registry, counters(
-                "peerage_dropped_total",
-                "Things dropped because a bound was reached, by which bound",
-                &["bound"],
-            )),
+            ),
+            groups_online: register(
+                &registry,
+                IntGauge::new(
+                    "peerage_groups_online",
+                    "Memberships that are connected or trying to connect",
+                ),
+            ),
+            links: register(
+                &registry,
+                counters(
+                    "peerage_links_total",
+                    "Connections to other nodes, by what happened: opened, closed, failed",
+                    &["change"],
+                ),
+            ),
+            admissions: register(
+                &registry,
+                counters(
+                    "peerage_admissions_total",
+                    "Admissions to a group, by outcome (accepted, refused) and reason",
+                    &["outcome", "reason"],
+                ),
+            ),
+            gossip: register(
+                &registry,
+                counters(
+                    "peerage_gossip_heard_total",
+                    "Gossip messages heard, by verdict: accept, ignore, reject",
+                    &["verdict"],
+                ),
+            ),
+            copies: register(
+                &registry,
+                IntCounter::new(
+                    "peerage_gossip_copies_total",
+                    "Bodies of messages that gossip brought, copies of known ones included",
+                ),
+            ),
+            records: register(
+                &registry,
+                counters(
+                    "peerage_records_stored_total",
+                    "Records put into the store, by outcome (stored, same, superseded) and origin (local, remote)",
+                    &["outcome", "origin"],
+                ),
+            ),
+            reconcile_sessions: register(
+                &registry,
+                counters(
+                    "peerage_reconcile_sessions_total",
+                    "Reconciliations with a neighbour, by outcome",
+                    &["outcome"],
+                ),
+            ),
+            reconcile_bytes: register(
+                &registry,
+                counters(
+                    "peerage_reconcile_bytes_total",
+                    "Bytes of reconciliation, by direction (in, out) and content (summary, records)",
+                    &["direction", "content"],
+                ),
+            ),
+            store_commit: register(
+                &registry,
+                Histogram::with_opts(
+                    HistogramOpts::new(
+                        "peerage_store_commit_seconds",
+                        "Time to make a batch of records durable",
+                    )
+                    .buckets(commit_buckets),
+                ),
+            ),
+            api_requests: register(
+                &registry,
+                counters(
+                    "peerage_api_requests_total",
+                    "Requests to the local API, by route and status",
+                    &["route", "status"],
+                ),
+            ),
+            api_seconds: register(
+                &registry,
+                HistogramVec::new(
+                    HistogramOpts::new(
+                        "peerage_api_request_seconds",
+                        "Time to answer a request to the local API; of a stream, to its first byte",
+                    ),
+                    &["route"],
+                ),
+            ),
+            events: register(
+                &registry,
+                counters(
+                    "peerage_events_total",
+                    "Events told to applications, by kind",
+                    &["kind"],
+                ),
+            ),
+            events_lost: register(
+                &registry,
+                IntCounter::new(
+                    "peerage_event_gaps_total",
+                    "Times a slow reader was told of a gap",
+                ),
+            ),
+            commands: register(
+                &registry,
+                counters(
+                    "peerage_commands_total",
+                    "Commands from applications, by name",
+                    &["command"],
+                ),
+            ),
+            lookups: register(
+                &registry,
+                counters(
+                    "peerage_discovery_total",
+                    "Steps of member discovery, by step and outcome",
+                    &["step", "outcome"],
+                ),
+            ),
+            dropped: register(
+                &registry,
+                counters(
+                    "peerage_dropped_total",
+                    "Things dropped because a bound was reached, by which bound",
+                    &["bound"],
+                ),
+            ),
             registry,
         }
     }
@@ -180,12 +236,19 @@ impl Metrics {
 
     /// A peer was not admitted.
     pub fn admission_refused(&self, reason: &'static str) {
-        self.admissions.with_label_values(&["refused", reason]).inc();
+        self.admissions
+            .with_label_values(&["refused", reason])
+            .inc();
     }
 
     /// A gossip message was judged.
     pub fn gossip_heard(&self, verdict: &'static str) {
         self.gossip.with_label_values(&[verdict]).inc();
+    }
+
+    /// Gossip brought so many bodies of messages, copies of known ones included.
+    pub fn gossip_copies(&self, count: u64) {
+        self.copies.inc_by(count);
     }
 
     /// A record went through the store.

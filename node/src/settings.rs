@@ -180,13 +180,18 @@ impl Settings {
         ];
         for (field, list) in lists {
             if list.len() > MAX_ADDRESSES {
-                return Err(wrong(field, format!("has more than {MAX_ADDRESSES} addresses")));
+                return Err(wrong(
+                    field,
+                    format!("has more than {MAX_ADDRESSES} addresses"),
+                ));
             }
             for address in list {
                 if !address.iter().any(|part| part == Protocol::QuicV1) {
                     return Err(wrong(
                         field,
-                        format!("{address} is not a QUIC address such as /ip4/0.0.0.0/udp/{DEFAULT_PORT}/quic-v1"),
+                        format!(
+                            "{address} is not a QUIC address such as /ip4/0.0.0.0/udp/{DEFAULT_PORT}/quic-v1"
+                        ),
                     ));
                 }
             }
@@ -196,7 +201,10 @@ impl Settings {
             .iter()
             .find(|address| !matches!(address.iter().last(), Some(Protocol::P2p(_))))
         {
-            return Err(wrong("bootstrap", format!("{address} does not end in /p2p/PEER-ID")));
+            return Err(wrong(
+                "bootstrap",
+                format!("{address} does not end in /p2p/PEER-ID"),
+            ));
         }
         if self.max_identities == 0 {
             return Err(wrong("max_identities", "is at least 1"));
@@ -232,7 +240,10 @@ impl Settings {
         };
         let mut text = Zeroizing::new(String::new());
         fs::File::open(path)
-            .and_then(|file| file.take(MAX_PASSPHRASE_BYTES as u64 + 2).read_to_string(&mut text))
+            .and_then(|file| {
+                file.take(MAX_PASSPHRASE_BYTES as u64 + 2)
+                    .read_to_string(&mut text)
+            })
             .map_err(|error| Error::io(path, error))?;
         let line = Zeroizing::new(text.lines().next().unwrap_or_default().to_owned());
         checked_passphrase(line, "passphrase_file").map(Some)
@@ -246,7 +257,10 @@ fn checked_passphrase(
     match passphrase.len() {
         0 => Err(wrong(field, "holds an empty passphrase")),
         1..=MAX_PASSPHRASE_BYTES => Ok(passphrase),
-        _ => Err(wrong(field, format!("holds more than {MAX_PASSPHRASE_BYTES} bytes"))),
+        _ => Err(wrong(
+            field,
+            format!("holds more than {MAX_PASSPHRASE_BYTES} bytes"),
+        )),
     }
 }
 
@@ -281,8 +295,10 @@ fn below_home(
 }
 
 fn default_data_dir(env: &dyn Fn(&str) -> Option<OsString>) -> PathBuf {
-    below_home(env, "XDG_DATA_HOME", ".local/share")
-        .map_or_else(|| PathBuf::from("peerage-data"), |base| base.join("peerage"))
+    below_home(env, "XDG_DATA_HOME", ".local/share").map_or_else(
+        || PathBuf::from("peerage-data"),
+        |base| base.join("peerage"),
+    )
 }
 
 fn default_config(env: &dyn Fn(&str) -> Option<OsString>) -> Option<PathBuf> {

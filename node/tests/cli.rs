@@ -1,5 +1,7 @@
 //! The command line as people and scripts use it.
 
+#![allow(clippy::unwrap_used, reason = "a step that fails fails the test")]
+
 mod common;
 
 use std::{
@@ -11,8 +13,8 @@ use std::{
 use common::{Place, peerage, stderr, stdout};
 use peerage_protocol::{
     cloud::Cloud,
-    group::{GroupKey, Role},
     gmc::{self, IssueOptions},
+    group::{GroupKey, Role},
     identity::Identity,
     invitation::{Invitation, InvitationDraft},
     secret::DiscoverySecret,
@@ -42,7 +44,10 @@ fn without_a_daemon_it_says_how_to_start_one() {
     assert!(text.starts_with("error: no daemon answers on"), "{text}");
     assert!(text.contains("next:  start it with: peerage up"), "{text}");
     let (code, problem) = place.fails(["status"]);
-    assert_eq!((code, &problem["code"]), (6, &Value::from("daemon_unreachable")));
+    assert_eq!(
+        (code, &problem["code"]),
+        (6, &Value::from("daemon_unreachable"))
+    );
 }
 
 #[test]
@@ -76,29 +81,72 @@ fn the_whole_path_works_from_the_command_line() {
     let (card_text, invitation_text) = (card.to_str().unwrap(), invitation.to_str().unwrap());
     ben.json(["id", "card", "--out", card_text]);
     ada.json([
-        "invite", "create", "--group", "Chess", "--card", card_text, "--role", "inviting-member",
-        "--expires", "30d", "--note", "welcome", "--out", invitation_text,
+        "invite",
+        "create",
+        "--group",
+        "Chess",
+        "--card",
+        card_text,
+        "--role",
+        "inviting-member",
+        "--expires",
+        "30d",
+        "--note",
+        "welcome",
+        "--out",
+        invitation_text,
     ]);
     let shown = ben.json(["invite", "show", invitation_text]);
     assert_eq!(shown["group"], group["name"]);
-    assert_eq!((&shown["note"], &shown["roles"][0]), (&Value::from("welcome"), &Value::from("inviting-member")));
+    assert_eq!(
+        (&shown["note"], &shown["roles"][0]),
+        (&Value::from("welcome"), &Value::from("inviting-member"))
+    );
     let joined = ben.json(["join", invitation_text, "--connect"]);
-    assert_eq!((&joined["name"], &joined["role"]), (&group["name"], &Value::from("inviting-member")));
+    assert_eq!(
+        (&joined["name"], &joined["role"]),
+        (&group["name"], &Value::from("inviting-member"))
+    );
 
-    let put = ada.json(["record", "put", "--type", "note", "--payload", "e4", "--attr", "move:int=1"]);
+    let put = ada.json([
+        "record",
+        "put",
+        "--type",
+        "note",
+        "--payload",
+        "e4",
+        "--attr",
+        "move:int=1",
+    ]);
     let id = put["id"].as_str().unwrap();
     let got = ada.run(["record", "get", id, "--raw"]);
     assert_eq!(got.stdout, b"e4");
     let changed = ada.json(["record", "update", id, "--payload", "d4"]);
     assert_eq!(changed["version"], 2);
-    assert_eq!(ada.json(["record", "ls", "--type", "note"]).as_array().unwrap().len(), 1);
+    assert_eq!(
+        ada.json(["record", "ls", "--type", "note"])
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
     ada.json(["record", "rm", id]);
     let (code, problem) = ada.fails(["record", "get", id]);
-    assert_eq!((code, &problem["code"]), (3, &Value::from("record_not_found")));
+    assert_eq!(
+        (code, &problem["code"]),
+        (3, &Value::from("record_not_found"))
+    );
     let members = ada.json(["member", "ls"]);
     assert!(!members.as_array().unwrap().is_empty());
 
-    for words in [vec!["status"], vec!["id", "ls"], vec!["group", "ls"], vec!["group", "show"], vec!["member", "ls"], vec!["record", "ls"]] {
+    for words in [
+        vec!["status"],
+        vec!["id", "ls"],
+        vec!["group", "ls"],
+        vec!["group", "show"],
+        vec!["member", "ls"],
+        vec!["record", "ls"],
+    ] {
         let output = ada.run(&words);
         assert!(output.status.success(), "{words:?}: {}", stderr(&output));
         assert!(!output.stdout.is_empty());
@@ -116,7 +164,10 @@ fn a_group_must_be_named_where_there_are_several() {
     let _daemon = place.start();
     place.json(["id", "new"]);
     let (code, problem) = place.fails(["member", "ls"]);
-    assert_eq!((code, &problem["code"]), (3, &Value::from("group_not_found")));
+    assert_eq!(
+        (code, &problem["code"]),
+        (3, &Value::from("group_not_found"))
+    );
     place.json(["group", "create", "--friendly-name", "Chess"]);
     place.json(["member", "ls"]);
     place.json(["group", "create", "--friendly-name", "Go"]);
@@ -134,13 +185,19 @@ fn events_are_printed_as_they_come() {
     place.json(["group", "create"]);
     let mut command = peerage(place.path());
     command.arg("--data-dir").arg(place.data());
-    command.args(["events", "tail", "--after", "0", "--count", "2", "--json"]);
+    // The first event is the membership of the creator.
+    command.args(["events", "tail", "--after", "0", "--count", "3", "--json"]);
     let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut next = || serde_json::from_str::<Value>(&lines.next().unwrap().unwrap()).unwrap();
+    assert_eq!(next()["sequence"], 1);
     for text in ["a", "b"] {
         let put = place.json(["record", "put", "--type", "note", "--payload", text]);
-        let event: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
-        assert_eq!((&event["kind"], &event["record"]), (&Value::from("record_added"), &put["id"]));
+        let event = next();
+        assert_eq!(
+            (&event["kind"], &event["record"]),
+            (&Value::from("record_added"), &put["id"])
+        );
     }
     assert!(child.wait().unwrap().success());
 }
@@ -173,14 +230,33 @@ fn an_invitation_is_shown_without_daemon_or_identity() {
     assert_eq!(shown["group_friendly_name"], "Chess");
     assert_eq!(shown["note"], "welcome");
     let file = place.path().join("letter");
-    fs::write(&file, format!("Dear Ben,\n\n{}\nAda\n", invitation.to_block())).unwrap();
-    assert_eq!(place.json(["invite", "show", file.to_str().unwrap()]), shown);
+    fs::write(
+        &file,
+        format!("Dear Ben,\n\n{}\nAda\n", invitation.to_block()),
+    )
+    .unwrap();
+    assert_eq!(
+        place.json(["invite", "show", file.to_str().unwrap()]),
+        shown
+    );
     let mut command = peerage(place.path());
     command.args(["invite", "show", "-", "--json"]);
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    child.stdin.take().unwrap().write_all(invitation.to_block().as_bytes()).unwrap();
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(invitation.to_block().as_bytes())
+        .unwrap();
     let output = child.wait_with_output().unwrap();
-    assert_eq!(serde_json::from_slice::<Value>(&output.stdout).unwrap(), shown);
+    assert_eq!(
+        serde_json::from_slice::<Value>(&output.stdout).unwrap(),
+        shown
+    );
     assert!(!place.data().exists(), "showing leaves no trace");
 }
 
@@ -193,7 +269,10 @@ fn an_altered_or_missing_invitation_is_refused() {
     altered[middle] = if altered[middle] == b'A' { b'B' } else { b'A' };
     let altered = String::from_utf8(altered).unwrap();
     let (code, problem) = place.fails(["invite", "show", &altered]);
-    assert_eq!((code, &problem["original"]), (2, &Value::from("PEER_E_INVITATION_NOT_TRUSTED")));
+    assert_eq!(
+        (code, &problem["original"]),
+        (2, &Value::from("PEER_E_INVITATION_NOT_TRUSTED"))
+    );
     let (code, problem) = place.fails(["invite", "show", "no-such-file"]);
     assert_eq!((code, &problem["code"]), (2, &Value::from("invalid_input")));
 }

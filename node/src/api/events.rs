@@ -93,10 +93,10 @@ pub(super) async fn events(
 /// Up to the first error, which is the last thing told.
 fn told(
     events: impl Stream<Item = Result<GroupEvent, Error>> + Send + 'static,
-) -> impl Stream<Item = Result<GroupEvent, Problem>> + Send + 'static {
+) -> impl Stream<Item = Result<GroupEvent, Box<Problem>>> + Send + 'static {
     let mut ended = false;
     events
-        .map(|event| event.map_err(|error| Problem::from(&error)))
+        .map(|event| event.map_err(|error| Box::new(Problem::from(&error))))
         .take_while(move |told| {
             let go_on = !ended;
             ended = told.is_err();
@@ -104,11 +104,13 @@ fn told(
         })
 }
 
-fn messages(told: impl Stream<Item = Result<GroupEvent, Problem>> + Send + 'static) -> Response {
+fn messages(told: impl Stream<Item = Result<GroupEvent, Box<Problem>>> + Send + 'static) -> Response {
     let messages = told.map(|told| {
         Ok::<_, Infallible>(match told {
             Ok(event) => {
-                let message = Event::default().event(event.kind.as_str()).data(json(&event));
+                let message = Event::default()
+                    .event(event.kind.as_str())
+                    .data(json(&event));
                 match event.sequence {
                     Some(sequence) => message.id(sequence.to_string()),
                     None => message,
@@ -122,7 +124,7 @@ fn messages(told: impl Stream<Item = Result<GroupEvent, Problem>> + Send + 'stat
         .into_response()
 }
 
-fn lines(told: impl Stream<Item = Result<GroupEvent, Problem>> + Send + 'static) -> Response {
+fn lines(told: impl Stream<Item = Result<GroupEvent, Box<Problem>>> + Send + 'static) -> Response {
     let lines = told.map(|told| {
         let mut line = match told {
             Ok(event) => json(&event),

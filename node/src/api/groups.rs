@@ -45,7 +45,10 @@ pub(super) async fn join(
     Body(request): Body<JoinRequest>,
 ) -> Result<Response, Error> {
     let invitation = request.invitation.parse()?;
-    let group = api.node.join(invitation, request.identity.as_deref()).await?;
+    let group = api
+        .node
+        .join(invitation, request.identity.as_deref())
+        .await?;
     let info = group.info().await?;
     Ok(created(place(&info), info))
 }

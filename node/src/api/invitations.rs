@@ -32,7 +32,9 @@ pub(super) async fn create(
             .map_err(|error| Error::invalid("role", error))?,
         expires: request
             .expires
-            .map(|text| parse_expiry(&text, now).map_err(|reason| Error::invalid("expires", reason)))
+            .map(|text| {
+                parse_expiry(&text, now).map_err(|reason| Error::invalid("expires", reason))
+            })
             .transpose()?,
         note: request.note,
     };

@@ -18,7 +18,9 @@ use super::{
 use crate::{
     Error,
     clock::Clock,
-    model::{AttributeInfo, Problem, RecordChange, RecordInfo, RecordList, RecordPut, parse_expiry},
+    model::{
+        AttributeInfo, Problem, RecordChange, RecordInfo, RecordList, RecordPut, parse_expiry,
+    },
 };
 
 /// How long a record lives when nothing is said.
@@ -88,7 +90,11 @@ pub(super) async fn publish(
     };
     let handle = api.group(&group, &whom).await?;
     let record = handle.publish(draft).await?;
-    let place = format!("/v1/groups/{}/records/{}", segment(handle.name()), record.id);
+    let place = format!(
+        "/v1/groups/{}/records/{}",
+        segment(handle.name()),
+        record.id
+    );
     Ok(created(place, record))
 }
 

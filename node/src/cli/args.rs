@@ -76,7 +76,9 @@ pub enum Command {
     #[command(subcommand)]
     Invite(InviteCommand),
     /// Join a group with an invitation
-    #[command(after_help = "Examples:\n  peerage join ben.invite --connect\n  peerage join 'peerage:invite:…'\n  peerage join - < ben.invite")]
+    #[command(
+        after_help = "Examples:\n  peerage join ben.invite --connect\n  peerage join 'peerage:invite:…'\n  peerage join - < ben.invite"
+    )]
     Join(JoinArgs),
     /// Members of a group
     #[command(subcommand)]
@@ -88,7 +90,9 @@ pub enum Command {
     #[command(subcommand)]
     Events(EventsCommand),
     /// Print a completion script for a shell
-    #[command(after_help = "Example:\n  peerage completions bash > ~/.local/share/bash-completion/completions/peerage")]
+    #[command(
+        after_help = "Example:\n  peerage completions bash > ~/.local/share/bash-completion/completions/peerage"
+    )]
     Completions {
         /// The shell
         shell: Shell,
@@ -97,7 +101,9 @@ pub enum Command {
 
 /// `peerage up`
 #[derive(Debug, Clone, Default, Args)]
-#[command(after_help = "Examples:\n  peerage up\n  peerage --data-dir /tmp/ada up --listen /ip4/127.0.0.1/udp/0/quic-v1\n\nThe passphrase of protected identities is read from PEERAGE_PASSPHRASE or passphrase_file.")]
+#[command(
+    after_help = "Examples:\n  peerage up\n  peerage --data-dir /tmp/ada up --listen /ip4/127.0.0.1/udp/0/quic-v1\n\nThe passphrase of protected identities is read from PEERAGE_PASSPHRASE or passphrase_file."
+)]
 pub struct UpArgs {
     /// Address to listen on; may be repeated [default: UDP port 3587 on every address] [env: PEERAGE_LISTEN]
     #[arg(long, value_name = "ADDRESS")]
@@ -171,7 +177,9 @@ pub enum IdCommand {
         friendly_name: Option<String>,
     },
     /// Write an identity with its secret key, encrypted, to a file
-    #[command(after_help = "Example:\n  peerage id export Ada --out ada.pem\n\nThe passphrase of the export is asked for, or read from --passphrase-file or PEERAGE_EXPORT_PASSPHRASE.")]
+    #[command(
+        after_help = "Example:\n  peerage id export Ada --out ada.pem\n\nThe passphrase of the export is asked for, or read from --passphrase-file or PEERAGE_EXPORT_PASSPHRASE."
+    )]
     Export {
         /// Peer name, a unique start of it, or the friendly name
         name: String,
@@ -183,7 +191,9 @@ pub enum IdCommand {
         passphrase_file: Option<PathBuf>,
     },
     /// Bring back an exported identity
-    #[command(after_help = "Example:\n  peerage id import ada.pem\n\nThe passphrase of the export is asked for, or read from --passphrase-file or PEERAGE_EXPORT_PASSPHRASE.")]
+    #[command(
+        after_help = "Example:\n  peerage id import ada.pem\n\nThe passphrase of the export is asked for, or read from --passphrase-file or PEERAGE_EXPORT_PASSPHRASE."
+    )]
     Import {
         /// The exported file, or - for standard input
         file: PathBuf,
@@ -224,7 +234,9 @@ pub struct GroupName {
 #[derive(Debug, Subcommand)]
 pub enum GroupCommand {
     /// Make a group; you become its first administrator
-    #[command(after_help = "Example:\n  peerage group create --friendly-name 'Chess club' --connect")]
+    #[command(
+        after_help = "Example:\n  peerage group create --friendly-name 'Chess club' --connect"
+    )]
     Create {
         /// Ends the group's peer name, after the dot
         #[arg(long)]
@@ -266,7 +278,9 @@ pub enum GroupCommand {
 #[derive(Debug, Subcommand)]
 pub enum InviteCommand {
     /// Invite an identity, known by its card
-    #[command(after_help = "Examples:\n  peerage invite create --group Chess --card ben.card --out ben.invite\n  peerage invite create --card 'peerage:card:…' --role inviting-member --expires 30d\n\nThe invitation is bound to the card: nobody else can use it.")]
+    #[command(
+        after_help = "Examples:\n  peerage invite create --group Chess --card ben.card --out ben.invite\n  peerage invite create --card 'peerage:card:…' --role inviting-member --expires 30d\n\nThe invitation is bound to the card: nobody else can use it."
+    )]
     Create {
         /// The group
         #[command(flatten)]
@@ -291,7 +305,9 @@ pub enum InviteCommand {
         out: Option<PathBuf>,
     },
     /// Show what an invitation says; needs no daemon, no identity and no network
-    #[command(after_help = "Examples:\n  peerage invite show ben.invite\n  peerage invite show 'peerage:invite:…'")]
+    #[command(
+        after_help = "Examples:\n  peerage invite show ben.invite\n  peerage invite show 'peerage:invite:…'"
+    )]
     Show {
         /// A file, - for standard input, or peerage:invite:…
         #[arg(value_name = "FILE|-|URI")]
@@ -360,7 +376,9 @@ pub struct PayloadArgs {
 #[derive(Debug, Subcommand)]
 pub enum RecordCommand {
     /// Publish a record to every member
-    #[command(after_help = "Examples:\n  peerage record put --type note --payload 'see you at eight'\n  peerage record put --type photo --file chess.jpg --attr title=Board --attr size:int=8 --expires 7d\n\nAttributes are name=text, name:int=5 or name:date=2026-12-24T18:00:00Z.")]
+    #[command(
+        after_help = "Examples:\n  peerage record put --type note --payload 'see you at eight'\n  peerage record put --type photo --file chess.jpg --attr title=Board --attr size:int=8 --expires 7d\n\nAttributes are name=text, name:int=5 or name:date=2026-12-24T18:00:00Z."
+    )]
     Put {
         /// The group
         #[command(flatten)]
@@ -379,7 +397,9 @@ pub enum RecordCommand {
         expires: Lifetime,
     },
     /// Print a record
-    #[command(after_help = "Examples:\n  peerage record get 5f0c…\n  peerage record get 5f0c… --raw > chess.jpg")]
+    #[command(
+        after_help = "Examples:\n  peerage record get 5f0c…\n  peerage record get 5f0c… --raw > chess.jpg"
+    )]
     Get {
         /// The group
         #[command(flatten)]
@@ -446,7 +466,9 @@ pub enum RecordCommand {
 #[derive(Debug, Subcommand)]
 pub enum EventsCommand {
     /// Print each event as it happens, until interrupted
-    #[command(after_help = "Examples:\n  peerage events tail\n  peerage events tail --after 0 --json")]
+    #[command(
+        after_help = "Examples:\n  peerage events tail\n  peerage events tail --after 0 --json"
+    )]
     Tail {
         /// The group
         #[command(flatten)]

@@ -60,7 +60,9 @@ impl Client {
     }
 
     pub(super) async fn delete(&self, path: &str) -> Result<(), Failure> {
-        self.bytes(Method::DELETE, path, None::<&()>).await.map(drop)
+        self.bytes(Method::DELETE, path, None::<&()>)
+            .await
+            .map(drop)
     }
 
     /// A request whose answer has no content.
@@ -175,14 +177,16 @@ impl Client {
     }
 
     async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, Failure> {
-        let stream = UnixStream::connect(&self.socket).await.map_err(|source| {
-            Error::DaemonUnreachable {
-                path: self.socket.clone(),
-                source,
-            }
-        })?;
-        let (mut sender, connection) =
-            http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
+        let stream =
+            UnixStream::connect(&self.socket)
+                .await
+                .map_err(|source| Error::DaemonUnreachable {
+                    path: self.socket.clone(),
+                    source,
+                })?;
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(broken)?;
         tokio::spawn(connection);
         sender.send_request(request).await.map_err(broken)
     }

@@ -136,7 +136,14 @@ async fn show(client: &Client, group: GroupArg, output: Output) -> Result<(), Fa
 pub(super) fn group_table(groups: &[GroupInfo]) -> String {
     table(
         [
-            "GROUP", "NAME", "AS", "ROLE", "STATUS", "NEIGHBOURS", "MEMBERS", "RECORDS",
+            "GROUP",
+            "NAME",
+            "AS",
+            "ROLE",
+            "STATUS",
+            "NEIGHBOURS",
+            "MEMBERS",
+            "RECORDS",
         ],
         groups.iter().map(|group| {
             [
@@ -168,14 +175,24 @@ fn group_fields(group: &GroupInfo) -> String {
         ("records", group.records.to_string()),
         (
             "valid until",
-            group.valid_until.as_deref().map_or_else(|| "for ever".to_owned(), short_time),
+            group
+                .valid_until
+                .as_deref()
+                .map_or_else(|| "for ever".to_owned(), short_time),
         ),
     ])
 }
 
 fn member_table(members: &[MemberInfo]) -> String {
     table(
-        ["MEMBER", "NAME", "ROLES", "HERE", "VALID UNTIL", "INVITED BY"],
+        [
+            "MEMBER",
+            "NAME",
+            "ROLES",
+            "HERE",
+            "VALID UNTIL",
+            "INVITED BY",
+        ],
         members.iter().map(|member| {
             let here = match (member.myself, member.neighbour) {
                 (true, _) => "myself",

@@ -152,7 +152,10 @@ async fn export(
         exported: out.display().to_string(),
     };
     output.show(&done, |done| {
-        format!("written to {}; keep it and its passphrase apart", done.exported)
+        format!(
+            "written to {}; keep it and its passphrase apart",
+            done.exported
+        )
     })
 }
 

@@ -82,10 +82,11 @@ fn read(path: &Path, limit_bytes: u64) -> Result<Vec<u8>, Failure> {
         File::open(path).and_then(|file| file.take(limit_bytes + 1).read_to_end(&mut bytes))
     };
     done.map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => {
-            Failure::from(Error::invalid("file", format!("{} does not exist", path.display())))
-                .advise("check the path")
-        }
+        io::ErrorKind::NotFound => Failure::from(Error::invalid(
+            "file",
+            format!("{} does not exist", path.display()),
+        ))
+        .advise("check the path"),
         _ => Error::io(path, error).into(),
     })?;
     if bytes.len() as u64 > limit_bytes {

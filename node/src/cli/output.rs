@@ -124,7 +124,11 @@ pub(super) fn yes(value: bool) -> String {
 
 fn print(text: &str) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
-    written(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()))
+    written(
+        stdout
+            .write_all(text.as_bytes())
+            .and_then(|()| stdout.flush()),
+    )
 }
 
 /// A reader that has seen enough (`| head`) is no failure.
@@ -150,7 +154,10 @@ mod tests {
 
     #[test]
     fn times_are_short_and_other_text_stays() {
-        assert_eq!(short_time("2026-11-22T18:30:00.250Z"), "2026-11-22 18:30:00Z");
+        assert_eq!(
+            short_time("2026-11-22T18:30:00.250Z"),
+            "2026-11-22 18:30:00Z"
+        );
         assert_eq!(short_time("never"), "never");
     }
 

@@ -17,9 +17,7 @@ use super::{
 use crate::{
     Error,
     api::{MAX_PAGE, segment},
-    model::{
-        AttributeInfo, AttributeScalar, EventKind, RecordChange, RecordInfo, RecordList, RecordPut,
-    },
+    model::{AttributeInfo, AttributeScalar, RecordChange, RecordInfo, RecordList, RecordPut},
 };
 
 /// At most this many characters of content in a table.
@@ -138,14 +136,17 @@ async fn watch(
     let mut events = std::pin::pin!(events);
     while let Some(event) = events.next().await {
         let event = event?;
-        let of_records = matches!(
-            event.kind,
-            EventKind::RecordAdded
-                | EventKind::RecordUpdated
-                | EventKind::RecordDeleted
-                | EventKind::RecordExpired
-        );
-        if of_records && (wanted.is_none() || event.record_type == wanted) {
+        let Some(kind) = &event.record_type else {
+            continue;
+        };
+        let shown = match &wanted {
+            Some(wanted) => wanted == kind,
+            // Memberships and the like are the group's own business.
+            None => !kind
+                .parse::<RecordType>()
+                .is_ok_and(|kind| kind.is_reserved()),
+        };
+        if shown {
             output.line(&event, event_line)?;
         }
     }
@@ -166,7 +167,10 @@ fn content(payload: PayloadArgs) -> Result<Option<String>, Failure> {
 }
 
 fn plain(attributes: Vec<AttributeArg>) -> Vec<AttributeInfo> {
-    attributes.into_iter().map(|attribute| attribute.0).collect()
+    attributes
+        .into_iter()
+        .map(|attribute| attribute.0)
+        .collect()
 }
 
 fn bytes_of(record: &RecordInfo) -> Result<Vec<u8>, Failure> {
@@ -186,7 +190,10 @@ fn attribute_text(attribute: &AttributeInfo) -> String {
 fn shown(record: &RecordInfo) -> String {
     match &record.payload_text {
         Some(text) => harmless(text),
-        None => format!("({} bytes)", bytes_of(record).map_or(0, |bytes| bytes.len())),
+        None => format!(
+            "({} bytes)",
+            bytes_of(record).map_or(0, |bytes| bytes.len())
+        ),
     }
 }
 
@@ -194,7 +201,10 @@ fn clipped(text: &str) -> String {
     if text.chars().count() <= MAX_SHOWN_CHARS {
         return text.to_owned();
     }
-    text.chars().take(MAX_SHOWN_CHARS - 1).chain(['…']).collect()
+    text.chars()
+        .take(MAX_SHOWN_CHARS - 1)
+        .chain(['…'])
+        .collect()
 }
 
 fn record_fields(record: &RecordInfo) -> String {
@@ -215,7 +225,14 @@ fn record_fields(record: &RecordInfo) -> String {
 
 fn record_table(records: &[RecordInfo]) -> String {
     table(
-        ["ID", "VERSION", "CREATOR", "MODIFIED", "ATTRIBUTES", "CONTENT"],
+        [
+            "ID",
+            "VERSION",
+            "CREATOR",
+            "MODIFIED",
+            "ATTRIBUTES",
+            "CONTENT",
+        ],
         records.iter().map(|record| {
             let attributes: Vec<_> = record.attributes.iter().map(attribute_text).collect();
             [

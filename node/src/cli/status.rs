@@ -31,7 +31,9 @@ pub(super) async fn down(client: &Client, output: Output) -> Result<(), Failure>
         stopping: bool,
     }
     client.tell("/v1/shutdown").await?;
-    output.show(&Stopping { stopping: true }, |_| "the node is stopping".to_owned())
+    output.show(&Stopping { stopping: true }, |_| {
+        "the node is stopping".to_owned()
+    })
 }
 
 pub(super) fn listening(addresses: &[String]) -> String {

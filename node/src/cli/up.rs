@@ -1,6 +1,6 @@
 //! `peerage up`: load, start, serve, wait, shut down.
 
-use std::{ffi::OsString, time::Duration};
+use std::{ffi::OsString, io::IsTerminal, time::Duration};
 
 use serde::Serialize;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -61,9 +61,9 @@ pub(super) async fn up(global: &Global, args: UpArgs, output: Output) -> Result<
     tracing::info!("shutting down");
     stop.cancel();
     let ended = async {
-        let served = serving.await.unwrap_or_else(|error| {
-            Err(Error::Internal(format!("the API failed: {error}")))
-        });
+        let served = serving
+            .await
+            .unwrap_or_else(|error| Err(Error::Internal(format!("the API failed: {error}"))));
         node.shutdown().await?;
         served
     };
@@ -127,6 +127,7 @@ fn log_to_stderr(log: &LogSettings) -> Result<(), Error> {
     })?;
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     let set = match log.format {
         LogFormat::Text => subscriber.try_init(),

@@ -19,7 +19,10 @@ impl FromStr for AttributeArg {
             .ok_or("an attribute is NAME=VALUE, NAME:int=VALUE or NAME:date=VALUE")?;
         let (name, kind) = left.split_once(':').unwrap_or((left, "string"));
         let (kind, value) = match kind {
-            "string" => (AttributeType::String, AttributeScalar::Text(value.to_owned())),
+            "string" => (
+                AttributeType::String,
+                AttributeScalar::Text(value.to_owned()),
+            ),
             "int" | "integer" => {
                 let number = value
                     .parse()
@@ -62,9 +65,15 @@ mod tests {
 
     #[test]
     fn attributes_carry_their_type() {
-        assert_eq!(read("title=a=b").value, AttributeScalar::Text("a=b".to_owned()));
+        assert_eq!(
+            read("title=a=b").value,
+            AttributeScalar::Text("a=b".to_owned())
+        );
         assert_eq!(read("size:int=-5").value, AttributeScalar::Number(-5));
-        assert_eq!(read("on:date=2026-12-24T18:00:00Z").kind, AttributeType::Date);
+        assert_eq!(
+            read("on:date=2026-12-24T18:00:00Z").kind,
+            AttributeType::Date
+        );
         for wrong in ["title", "size:int=x", "on:date=soon", "x:colour=red"] {
             assert!(wrong.parse::<AttributeArg>().is_err(), "{wrong}");
         }

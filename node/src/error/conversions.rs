@@ -11,7 +11,9 @@ use peerage_records::{
 };
 
 use super::{
-    ErrorKind::{Conflict, Damaged, FixInput, Internal, NotAuthorised, NotFound, Retry, Unavailable},
+    ErrorKind::{
+        Conflict, Damaged, FixInput, Internal, NotAuthorised, NotFound, Retry, Unavailable,
+    },
     facts::{Facts, as_original},
 };
 
@@ -52,18 +54,22 @@ pub(super) fn gmc(error: &GmcError) -> Facts {
         GmcError::CircularChain { .. } => {
             as_original("circular_chain", FixInput, "PEER_E_CIRCULAR_CHAIN_DETECTED")
         }
-        GmcError::Expired { .. } | GmcError::NotYetValid { .. } | GmcError::InvalidPeriod { .. } => {
-            as_original("invalid_time_period", FixInput, "PEER_E_INVALID_TIME_PERIOD")
-        }
+        GmcError::Expired { .. }
+        | GmcError::NotYetValid { .. }
+        | GmcError::InvalidPeriod { .. } => as_original(
+            "invalid_time_period",
+            FixInput,
+            "PEER_E_INVALID_TIME_PERIOD",
+        ),
         GmcError::NotNewer { .. } => {
             as_original("not_newer", Conflict, "PEER_E_INVALID_TIME_PERIOD")
         }
-        GmcError::UnsupportedVersion { .. } => {
-            as_original("unsupported_version", FixInput, "PEER_E_UNSUPPORTED_VERSION")
-        }
-        GmcError::NoRole => {
-            as_original("invalid_role", FixInput, "PEER_E_INVALID_ROLE_PROPERTY")
-        }
+        GmcError::UnsupportedVersion { .. } => as_original(
+            "unsupported_version",
+            FixInput,
+            "PEER_E_UNSUPPORTED_VERSION",
+        ),
+        GmcError::NoRole => as_original("invalid_role", FixInput, "PEER_E_INVALID_ROLE_PROPERTY"),
         GmcError::BadFriendlyName(error) => name(error),
         _ => as_original("invalid_credential", FixInput, "PEER_E_INVALID_CREDENTIAL"),
     }
@@ -84,9 +90,11 @@ pub(super) fn draft(error: &DraftError) -> Facts {
         DraftError::Attributes(_) => {
             as_original("invalid_attributes", FixInput, "PEER_E_INVALID_ATTRIBUTES")
         }
-        DraftError::TooLarge { .. } => {
-            as_original("record_too_large", FixInput, "PEER_E_MAX_RECORD_SIZE_EXCEEDED")
-        }
+        DraftError::TooLarge { .. } => as_original(
+            "record_too_large",
+            FixInput,
+            "PEER_E_MAX_RECORD_SIZE_EXCEEDED",
+        ),
         DraftError::NotFound => {
             as_original("record_not_found", NotFound, "PEER_E_RECORD_NOT_FOUND")
         }
@@ -115,33 +123,37 @@ pub(super) fn refused(error: &Rejection) -> Facts {
 pub(super) fn store(error: &StoreError) -> Facts {
     match error.kind() {
         StoreErrorKind::DiskFull => as_original("disk_full", Unavailable, "PEER_E_DISK_FULL"),
-        StoreErrorKind::Corrupt => {
-            as_original("store_damaged", Damaged, "PEER_E_INVALID_DATABASE")
-        }
+        StoreErrorKind::Corrupt => as_original("store_damaged", Damaged, "PEER_E_INVALID_DATABASE"),
         StoreErrorKind::Locked => {
             as_original("store_in_use", Conflict, "PEER_E_DATABASE_ACCESSDENIED")
         }
-        StoreErrorKind::NoAccess => {
-            as_original("no_access_to_store", NotAuthorised, "PEER_E_DATABASE_ACCESSDENIED")
-        }
-        StoreErrorKind::FutureFormat => {
-            as_original("unsupported_version", FixInput, "PEER_E_UNSUPPORTED_VERSION")
-        }
-        StoreErrorKind::Retry => {
-            as_original("store_busy", Retry, "PEER_E_DBINITIALIZATION_FAILED")
-        }
+        StoreErrorKind::NoAccess => as_original(
+            "no_access_to_store",
+            NotAuthorised,
+            "PEER_E_DATABASE_ACCESSDENIED",
+        ),
+        StoreErrorKind::FutureFormat => as_original(
+            "unsupported_version",
+            FixInput,
+            "PEER_E_UNSUPPORTED_VERSION",
+        ),
+        StoreErrorKind::Retry => as_original("store_busy", Retry, "PEER_E_DBINITIALIZATION_FAILED"),
         _ => as_original("internal", Internal, "E_UNEXPECTED"),
     }
 }
 
 pub(super) fn invitation(error: &InvitationError) -> Facts {
     match error {
-        InvitationError::UnsupportedVersion { .. } => {
-            as_original("unsupported_version", FixInput, "PEER_E_UNSUPPORTED_VERSION")
-        }
-        InvitationError::Expired { .. } | InvitationError::NotYetValid { .. } => {
-            as_original("invalid_time_period", FixInput, "PEER_E_INVALID_TIME_PERIOD")
-        }
+        InvitationError::UnsupportedVersion { .. } => as_original(
+            "unsupported_version",
+            FixInput,
+            "PEER_E_UNSUPPORTED_VERSION",
+        ),
+        InvitationError::Expired { .. } | InvitationError::NotYetValid { .. } => as_original(
+            "invalid_time_period",
+            FixInput,
+            "PEER_E_INVALID_TIME_PERIOD",
+        ),
         InvitationError::NotForThisIdentity { .. } => as_original(
             "invitation_for_another",
             NotAuthorised,
@@ -156,6 +168,10 @@ pub(super) fn invitation(error: &InvitationError) -> Facts {
         | InvitationError::BadNote(_) => {
             as_original("invalid_invitation", FixInput, "E_INVALIDARG")
         }
-        _ => as_original("invitation_not_trusted", FixInput, "PEER_E_INVITATION_NOT_TRUSTED"),
+        _ => as_original(
+            "invitation_not_trusted",
+            FixInput,
+            "PEER_E_INVITATION_NOT_TRUSTED",
+        ),
     }
 }

@@ -47,9 +47,11 @@ impl Error {
             Self::FileDamaged { .. } => {
                 as_original("file_damaged", Damaged, "PEER_E_CERT_STORE_CORRUPTED")
             }
-            Self::FutureFormat { .. } => {
-                as_original("unsupported_version", FixInput, "PEER_E_UNSUPPORTED_VERSION")
-            }
+            Self::FutureFormat { .. } => as_original(
+                "unsupported_version",
+                FixInput,
+                "PEER_E_UNSUPPORTED_VERSION",
+            ),
             Self::WrongPassphrase { .. } => plain("wrong_passphrase", NotAuthorised),
             Self::PassphraseNeeded { .. } => plain("passphrase_needed", FixInput),
             Self::DiskFull { .. } => as_original("disk_full", Unavailable, "PEER_E_DISK_FULL"),
@@ -134,23 +136,35 @@ impl Error {
             Self::UnableToListen { .. } => {
                 "choose another port: peerage up --listen /ip4/0.0.0.0/udp/0/quic-v1"
             }
-            Self::SocketInUse { .. } => "use the running daemon (peerage status), or stop it (peerage down)",
+            Self::SocketInUse { .. } => {
+                "use the running daemon (peerage status), or stop it (peerage down)"
+            }
             Self::DaemonUnreachable { .. } => "start it with: peerage up",
             Self::IdentityNotFound { .. } | Self::IdentityAmbiguous { .. } => {
                 "list the identities with: peerage id ls"
             }
             Self::NoDefaultIdentity => "make one with: peerage id new --friendly-name NAME",
-            Self::GroupsExist { .. } => "delete its groups first: peerage group ls; peerage group delete GROUP",
+            Self::GroupsExist { .. } => {
+                "delete its groups first: peerage group ls; peerage group delete GROUP"
+            }
             Self::GroupNotFound { .. } | Self::GroupAmbiguous { .. } => {
                 "list the groups with: peerage group ls"
             }
             Self::AlreadyMember { .. } => "connect with: peerage group connect GROUP",
             Self::GroupGone { .. } => "open it again with: peerage group open GROUP",
-            Self::GroupInUse { .. } => "close it for the other identity first: peerage group close GROUP --identity OTHER",
+            Self::GroupInUse { .. } => {
+                "close it for the other identity first: peerage group close GROUP --identity OTHER"
+            }
             Self::StoreFailed { .. } => "look at the log, and at the room on the disk",
-            Self::GroupNotReady { .. } => "connect to the group and wait for a member: peerage group connect GROUP",
-            Self::NotAuthorised { .. } => "see your role with: peerage group show; an administrator can change it",
-            Self::Gmc(_) | Self::Invitation(_) => "look at the invitation with: peerage invite show FILE; ask for a new one",
+            Self::GroupNotReady { .. } => {
+                "connect to the group and wait for a member: peerage group connect GROUP"
+            }
+            Self::NotAuthorised { .. } => {
+                "see your role with: peerage group show; an administrator can change it"
+            }
+            Self::Gmc(_) | Self::Invitation(_) => {
+                "look at the invitation with: peerage invite show FILE; ask for a new one"
+            }
             Self::RecordNotFound { .. } => "list the records with: peerage record ls",
             Self::Busy | Self::TimedOut { .. } => "try again in a moment",
             Self::Internal(_) => "please report this with the daemon's log",

@@ -21,7 +21,10 @@ use peerage_protocol::{
 use peerage_records::{id::GroupId, time::Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{DataFolder, MAX_FILE_BYTES, file_name, files, identities::{is_protected, unreadable}};
+use super::{
+    DataFolder, MAX_FILE_BYTES, file_name, files,
+    identities::{is_protected, unreadable},
+};
 use crate::{
     Error,
     model::{instant_text, parse_instant},
@@ -125,9 +128,12 @@ impl DataFolder {
             connected: membership.connected,
             added: instant_text(membership.added),
         };
-        let json = serde_json::to_vec_pretty(&kept)
-            .map_err(|error| Error::Internal(error.to_string()))?;
-        files::write(&self.membership_path(&membership.identity, root.name()), &json)
+        let json =
+            serde_json::to_vec_pretty(&kept).map_err(|error| Error::Internal(error.to_string()))?;
+        files::write(
+            &self.membership_path(&membership.identity, root.name()),
+            &json,
+        )
     }
 
     /// Loads every membership of these identities.

@@ -16,7 +16,9 @@ fn identity(classifier: &str) -> Identity {
 
 fn membership(holder: &Identity) -> Membership {
     let key = GroupKey::create("chess", Some("Chess"), NOW, &mut rand::rng()).unwrap();
-    let chain = key.issue_first(&holder.card(), NOW, &mut rand::rng()).unwrap();
+    let chain = key
+        .issue_first(&holder.card(), NOW, &mut rand::rng())
+        .unwrap();
     Membership {
         identity: holder.name().clone(),
         chain,
@@ -57,7 +59,10 @@ fn a_second_node_is_refused_and_told_who_has_the_folder() {
     let first = DataFolder::open(base.path()).unwrap();
     let error = DataFolder::open(base.path()).unwrap_err();
     assert_eq!(error.code(), "folder_in_use");
-    assert!(error.to_string().contains(&std::process::id().to_string()), "{error}");
+    assert!(
+        error.to_string().contains(&std::process::id().to_string()),
+        "{error}"
+    );
     drop(first);
     DataFolder::open(base.path()).unwrap();
 }
@@ -71,7 +76,9 @@ fn everything_is_for_the_owner_alone() {
     folder.node_key().unwrap();
     folder.save_identity(&ada, None, NOW).unwrap();
     folder.set_default_identity(ada.name()).unwrap();
-    folder.save_membership(&membership(&ada), &ada, None).unwrap();
+    folder
+        .save_membership(&membership(&ada), &ada, None)
+        .unwrap();
     let mut folders = vec![path];
     while let Some(folder) = folders.pop() {
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
@@ -116,7 +123,10 @@ fn identities_survive_a_restart() {
     let mut expected = vec![ada.name().clone(), ben.name().clone()];
     expected.sort();
     assert_eq!(names, expected);
-    assert_eq!(folder.default_identity().unwrap().as_ref(), Some(ben.name()));
+    assert_eq!(
+        folder.default_identity().unwrap().as_ref(),
+        Some(ben.name())
+    );
     let facts = folder.identity_facts(ada.name()).unwrap();
     assert_eq!((facts.created, facts.protected), (NOW, false));
 }
@@ -131,7 +141,10 @@ fn a_deleted_identity_leaves_nothing() {
     folder.set_default_identity(ada.name()).unwrap();
     folder.delete_identity(ada.name()).unwrap();
     assert_eq!(contents(base.path()), before);
-    assert_eq!(folder.delete_identity(ada.name()).unwrap_err().code(), "identity_not_found");
+    assert_eq!(
+        folder.delete_identity(ada.name()).unwrap_err().code(),
+        "identity_not_found"
+    );
     assert_eq!(folder.default_identity().unwrap(), None);
 }
 
@@ -146,7 +159,10 @@ fn a_wrong_passphrase_changes_nothing() {
     let wrong = folder.load_identities(Some("wrong")).unwrap_err();
     assert_eq!(wrong.code(), "wrong_passphrase");
     assert!(wrong.to_string().contains(".pem"), "{wrong}");
-    assert_eq!(folder.load_identities(None).unwrap_err().code(), "passphrase_needed");
+    assert_eq!(
+        folder.load_identities(None).unwrap_err().code(),
+        "passphrase_needed"
+    );
     assert_eq!(contents(base.path()), before);
     assert_eq!(folder.load_identities(Some("right")).unwrap().len(), 2);
 }
@@ -157,17 +173,30 @@ fn a_passphrase_protects_what_was_kept_in_the_clear() {
     let folder = DataFolder::open(base.path()).unwrap();
     let ada = identity("");
     folder.save_identity(&ada, None, NOW).unwrap();
-    folder.save_membership(&membership(&ada), &ada, None).unwrap();
+    folder
+        .save_membership(&membership(&ada), &ada, None)
+        .unwrap();
     let identities = folder.load_identities(Some("secret")).unwrap();
-    folder.load_memberships(&identities, Some("secret")).unwrap();
+    folder
+        .load_memberships(&identities, Some("secret"))
+        .unwrap();
     let facts = folder.identity_facts(ada.name()).unwrap();
     assert_eq!((facts.created, facts.protected), (NOW, true));
     for (path, content) in contents(base.path()) {
         let text = String::from_utf8_lossy(&content);
         assert!(!text.contains("BEGIN PRIVATE KEY"), "{}", path.display());
     }
-    assert_eq!(folder.load_identities(None).unwrap_err().code(), "passphrase_needed");
-    assert_eq!(folder.load_memberships(&identities, None).unwrap_err().code(), "passphrase_needed");
+    assert_eq!(
+        folder.load_identities(None).unwrap_err().code(),
+        "passphrase_needed"
+    );
+    assert_eq!(
+        folder
+            .load_memberships(&identities, None)
+            .unwrap_err()
+            .code(),
+        "passphrase_needed"
+    );
 }
 
 #[test]
@@ -191,13 +220,25 @@ fn memberships_survive_and_keep_their_secret_sealed() {
     assert!(found.connected && found.synchronised);
     assert!(found.group_key.is_some());
     let group = found.root().unwrap().id();
-    assert!(folder.load_memberships(&[identity("")], None).unwrap().is_empty());
+    assert!(
+        folder
+            .load_memberships(&[identity("")], None)
+            .unwrap()
+            .is_empty()
+    );
     folder.delete_membership(ada.name(), &group).unwrap();
     assert_eq!(
-        folder.delete_membership(ada.name(), &group).unwrap_err().code(),
+        folder
+            .delete_membership(ada.name(), &group)
+            .unwrap_err()
+            .code(),
         "group_not_found"
     );
-    assert!(!contents(base.path()).iter().any(|(path, _)| path.starts_with(base.path().join("groups"))));
+    assert!(
+        !contents(base.path())
+            .iter()
+            .any(|(path, _)| path.starts_with(base.path().join("groups")))
+    );
 }
 
 #[test]
@@ -209,7 +250,9 @@ fn every_damaged_file_is_named_and_left_as_it_is() {
         folder.node_key().unwrap();
         folder.save_identity(&ada, None, NOW).unwrap();
         folder.set_default_identity(ada.name()).unwrap();
-        folder.save_membership(&membership(&ada), &ada, None).unwrap();
+        folder
+            .save_membership(&membership(&ada), &ada, None)
+            .unwrap();
     }
     let load = || -> Result<(), Error> {
         let folder = DataFolder::open(base.path())?;
@@ -225,7 +268,10 @@ fn every_damaged_file_is_named_and_left_as_it_is() {
         let damaged = contents(base.path());
         let error = load().expect_err(&path.display().to_string());
         assert_eq!(error.code(), "file_damaged", "{}: {error}", path.display());
-        assert!(error.to_string().contains(&path.display().to_string()), "{error}");
+        assert!(
+            error.to_string().contains(&path.display().to_string()),
+            "{error}"
+        );
         assert_eq!(contents(base.path()), damaged);
         fs::write(&path, &content).unwrap();
         load().unwrap();
@@ -236,10 +282,20 @@ fn every_damaged_file_is_named_and_left_as_it_is() {
 fn a_newer_format_is_not_touched() {
     let base = tempfile::tempdir().unwrap();
     drop(DataFolder::open(base.path()).unwrap());
-    fs::write(base.path().join("format"), "peerage data folder, format 2\n").unwrap();
-    assert_eq!(DataFolder::open(base.path()).unwrap_err().code(), "unsupported_version");
+    fs::write(
+        base.path().join("format"),
+        "peerage data folder, format 2\n",
+    )
+    .unwrap();
+    assert_eq!(
+        DataFolder::open(base.path()).unwrap_err().code(),
+        "unsupported_version"
+    );
     fs::remove_file(base.path().join("format")).unwrap();
-    assert_eq!(DataFolder::open(base.path()).unwrap_err().code(), "file_damaged");
+    assert_eq!(
+        DataFolder::open(base.path()).unwrap_err().code(),
+        "file_damaged"
+    );
 }
 
 #[test]
@@ -247,7 +303,10 @@ fn a_folder_that_cannot_be_made_is_an_error() {
     let base = tempfile::tempdir().unwrap();
     let file = base.path().join("file");
     fs::write(&file, "").unwrap();
-    assert_eq!(DataFolder::open(&file.join("data")).unwrap_err().code(), "io");
+    assert_eq!(
+        DataFolder::open(&file.join("data")).unwrap_err().code(),
+        "io"
+    );
 }
 
 proptest! {

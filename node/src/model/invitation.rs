@@ -9,7 +9,10 @@ impl From<&Invitation> for InvitationInfo {
         let info = invitation.inspect();
         let (issuer, issuer_friendly_name) = match info.issuer_names {
             Some((name, friendly_name)) => (name.to_string(), friendly_name),
-            None => (info.group_name.to_string(), info.group_friendly_name.clone()),
+            None => (
+                info.group_name.to_string(),
+                info.group_friendly_name.clone(),
+            ),
         };
         Self {
             group: info.group_name.to_string(),

@@ -110,9 +110,10 @@ impl From<&Attribute> for AttributeInfo {
             AttributeValue::Integer(number) => {
                 (AttributeType::Integer, AttributeScalar::Number(*number))
             }
-            AttributeValue::Date(at) => {
-                (AttributeType::Date, AttributeScalar::Text(instant_text(*at)))
-            }
+            AttributeValue::Date(at) => (
+                AttributeType::Date,
+                AttributeScalar::Text(instant_text(*at)),
+            ),
         };
         Self {
             name: attribute.name.clone(),
@@ -135,10 +136,16 @@ impl TryFrom<AttributeInfo> for Attribute {
                 parse_instant(&text).map_err(|reason| Error::invalid("attributes", reason))?,
             ),
             (AttributeType::Integer, AttributeScalar::Text(_)) => {
-                return Err(Error::invalid("attributes", "an integer's value is a number"));
+                return Err(Error::invalid(
+                    "attributes",
+                    "an integer's value is a number",
+                ));
             }
             (AttributeType::String | AttributeType::Date, AttributeScalar::Number(_)) => {
-                return Err(Error::invalid("attributes", "a string's or date's value is text"));
+                return Err(Error::invalid(
+                    "attributes",
+                    "a string's or date's value is text",
+                ));
             }
         };
         Ok(Self {

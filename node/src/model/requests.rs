@@ -190,4 +190,11 @@ macro_rules! redact {
     )*};
 }
 
-redact!(ExportRequest, ExportedIdentity, ImportRequest, JoinRequest, InspectRequest, InvitationText);
+redact!(
+    ExportRequest,
+    ExportedIdentity,
+    ImportRequest,
+    JoinRequest,
+    InspectRequest,
+    InvitationText
+);

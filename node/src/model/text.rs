@@ -21,7 +21,10 @@ pub fn instant_text(at: Timestamp) -> String {
 /// Says what is wrong with the text.
 pub fn parse_instant(text: &str) -> Result<Timestamp, String> {
     let instant: jiff::Timestamp = text.trim().parse().map_err(|_| {
-        format!("{:?} is not an RFC 3339 instant such as 2026-11-22T18:30:00Z", clip(text))
+        format!(
+            "{:?} is not an RFC 3339 instant such as 2026-11-22T18:30:00Z",
+            clip(text)
+        )
     })?;
     u64::try_from(instant.as_millisecond())
         .map(Timestamp::from_millis)
@@ -49,7 +52,9 @@ fn positive(span: Span) -> Result<Duration, String> {
         .ok()
         .and_then(|signed| Duration::try_from(signed).ok())
         .filter(|duration| !duration.is_zero())
-        .ok_or_else(|| "a duration is positive and in weeks, days, hours, minutes or seconds".to_owned())
+        .ok_or_else(|| {
+            "a duration is positive and in weeks, days, hours, minutes or seconds".to_owned()
+        })
 }
 
 fn clip(text: &str) -> String {
@@ -72,10 +77,27 @@ mod tests {
     #[test]
     fn an_expiry_is_a_duration_or_an_instant() {
         let now = Timestamp::from_secs(1_000_000);
-        assert_eq!(parse_expiry("7d", now).unwrap(), now + Duration::from_secs(7 * 86_400));
-        assert_eq!(parse_expiry("1w 2h", now).unwrap(), now + Duration::from_secs(7 * 86_400 + 7_200));
-        assert_eq!(parse_expiry("1970-01-01T00:00:09Z", now).unwrap(), Timestamp::from_secs(9));
-        for wrong in ["", "7", "-7d", "0s", "1mo", "tomorrow", "1969-12-31T00:00:00Z"] {
+        assert_eq!(
+            parse_expiry("7d", now).unwrap(),
+            now + Duration::from_secs(7 * 86_400)
+        );
+        assert_eq!(
+            parse_expiry("1w 2h", now).unwrap(),
+            now + Duration::from_secs(7 * 86_400 + 7_200)
+        );
+        assert_eq!(
+            parse_expiry("1970-01-01T00:00:09Z", now).unwrap(),
+            Timestamp::from_secs(9)
+        );
+        for wrong in [
+            "",
+            "7",
+            "-7d",
+            "0s",
+            "1mo",
+            "tomorrow",
+            "1969-12-31T00:00:00Z",
+        ] {
             assert!(parse_expiry(wrong, now).is_err(), "{wrong:?}");
         }
     }

@@ -56,7 +56,8 @@ impl Layer {
     /// # Errors
     /// [`Error::InvalidSetting`] with the line and what is wrong there.
     pub fn from_toml(text: &str) -> Result<Self, Error> {
-        toml::from_str(text).map_err(|error| wrong("configuration file", error.to_string().trim_end()))
+        toml::from_str(text)
+            .map_err(|error| wrong("configuration file", error.to_string().trim_end()))
     }
 
     /// Reads a configuration file of at most [`MAX_CONFIG_BYTES`].
@@ -68,7 +69,12 @@ impl Layer {
         fs::File::open(path)
             .and_then(|file| file.take(MAX_CONFIG_BYTES + 1).read_to_end(&mut bytes))
             .map_err(|error| Error::io(path, error))?;
-        let named = |reason: String| wrong("configuration file", format!("{}: {reason}", path.display()));
+        let named = |reason: String| {
+            wrong(
+                "configuration file",
+                format!("{}: {reason}", path.display()),
+            )
+        };
         if bytes.len() as u64 > MAX_CONFIG_BYTES {
             return Err(named(format!("is larger than {MAX_CONFIG_BYTES} bytes")));
         }
@@ -156,7 +162,10 @@ fn addresses(
     list.split(',')
         .map(str::trim)
         .filter(|text| !text.is_empty())
-        .map(|text| text.parse().map_err(|error| wrong(name, format!("{text}: {error}"))))
+        .map(|text| {
+            text.parse()
+                .map_err(|error| wrong(name, format!("{text}: {error}")))
+        })
         .collect::<Result<_, _>>()
         .map(Some)
 }

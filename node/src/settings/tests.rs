@@ -6,7 +6,11 @@ use super::*;
 
 type Env = BTreeMap<&'static str, &'static str>;
 
-fn load(file: Option<&str>, env: &[(&'static str, &'static str)], flags: Layer) -> Result<Settings, Error> {
+fn load(
+    file: Option<&str>,
+    env: &[(&'static str, &'static str)],
+    flags: Layer,
+) -> Result<Settings, Error> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("peerage.toml");
     if let Some(text) = file {
@@ -20,7 +24,8 @@ fn load(file: Option<&str>, env: &[(&'static str, &'static str)], flags: Layer) 
 
 #[test]
 fn flags_win_over_environment_over_file_over_default() {
-    let file = "data_dir = '/file'\nsocket = '/file.sock'\nmax_identities = 3\n[log]\nlevel = 'debug'\n";
+    let file =
+        "data_dir = '/file'\nsocket = '/file.sock'\nmax_identities = 3\n[log]\nlevel = 'debug'\n";
     let env = [
         ("HOME", "/home/ada"),
         ("PEERAGE_DATA_DIR", "/env"),
@@ -40,9 +45,16 @@ fn flags_win_over_environment_over_file_over_default() {
 
 #[test]
 fn the_data_folder_follows_xdg() {
-    let folder = |env: &[(&'static str, &'static str)]| load(None, env, Layer::default()).unwrap().data_dir;
-    assert_eq!(folder(&[("HOME", "/h"), ("XDG_DATA_HOME", "/x")]), Path::new("/x/peerage"));
-    assert_eq!(folder(&[("HOME", "/h")]), Path::new("/h/.local/share/peerage"));
+    let folder =
+        |env: &[(&'static str, &'static str)]| load(None, env, Layer::default()).unwrap().data_dir;
+    assert_eq!(
+        folder(&[("HOME", "/h"), ("XDG_DATA_HOME", "/x")]),
+        Path::new("/x/peerage")
+    );
+    assert_eq!(
+        folder(&[("HOME", "/h")]),
+        Path::new("/h/.local/share/peerage")
+    );
     assert_eq!(
         folder(&[("HOME", "/h"), ("XDG_DATA_HOME", "relative")]),
         Path::new("/h/.local/share/peerage")
@@ -51,8 +63,15 @@ fn the_data_folder_follows_xdg() {
 
 #[test]
 fn the_default_listens_on_both_families_at_3587() {
-    let listen: Vec<_> = Settings::in_folder("/d").listen.iter().map(ToString::to_string).collect();
-    assert_eq!(listen, ["/ip4/0.0.0.0/udp/3587/quic-v1", "/ip6/::/udp/3587/quic-v1"]);
+    let listen: Vec<_> = Settings::in_folder("/d")
+        .listen
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(
+        listen,
+        ["/ip4/0.0.0.0/udp/3587/quic-v1", "/ip6/::/udp/3587/quic-v1"]
+    );
 }
 
 #[test]
@@ -78,7 +97,10 @@ fn wrong_settings_are_named() {
 
 #[test]
 fn a_missing_named_file_is_an_error() {
-    let error = Settings::load(Some(Path::new("/no/such.toml")), Layer::default(), &|_| None).unwrap_err();
+    let error = Settings::load(Some(Path::new("/no/such.toml")), Layer::default(), &|_| {
+        None
+    })
+    .unwrap_err();
     assert_eq!(error.code(), "io");
 }
 
@@ -90,9 +112,19 @@ fn the_passphrase_comes_from_the_environment_or_a_file() {
     let mut settings = Settings::in_folder(folder.path());
     assert_eq!(settings.read_passphrase(&|_| None).unwrap(), None);
     settings.passphrase_file = Some(path.clone());
-    assert_eq!(settings.read_passphrase(&|_| None).unwrap().unwrap().as_str(), "from file");
+    assert_eq!(
+        settings
+            .read_passphrase(&|_| None)
+            .unwrap()
+            .unwrap()
+            .as_str(),
+        "from file"
+    );
     let env = |name: &str| (name == "PEERAGE_PASSPHRASE").then(|| OsString::from("from env"));
-    assert_eq!(settings.read_passphrase(&env).unwrap().unwrap().as_str(), "from env");
+    assert_eq!(
+        settings.read_passphrase(&env).unwrap().unwrap().as_str(),
+        "from env"
+    );
     fs::write(&path, "\n").unwrap();
     assert!(settings.read_passphrase(&|_| None).is_err());
     fs::write(&path, "x".repeat(5_000)).unwrap();

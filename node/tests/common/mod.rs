@@ -15,41 +15,41 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-pub const LOOPBACK: &str = "/ip4/127.0.0.1/udp/0/quic-v1";
+pub(crate) const LOOPBACK: &str = "/ip4/127.0.0.1/udp/0/quic-v1";
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The binary, in an environment that nothing of this machine's user reaches.
-pub fn peerage(home: &Path) -> Command {
+pub(crate) fn peerage(home: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_peerage"));
     command.env_clear().env("HOME", home).stdin(Stdio::null());
     command
 }
 
 /// A place for a daemon, running or not.
-pub struct Place {
+pub(crate) struct Place {
     folder: TempDir,
 }
 
 impl Place {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             folder: tempfile::tempdir().unwrap(),
         }
     }
 
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
 
-    pub fn data(&self) -> PathBuf {
+    pub(crate) fn data(&self) -> PathBuf {
         self.path().join("data")
     }
 
-    pub fn socket(&self) -> PathBuf {
+    pub(crate) fn socket(&self) -> PathBuf {
         self.data().join("api.sock")
     }
 
-    pub fn up(&self) -> Command {
+    pub(crate) fn up(&self) -> Command {
         let mut command = peerage(self.path());
         command.arg("--data-dir").arg(self.data());
         command.args(["up", "--json", "--listen", LOOPBACK]);
@@ -57,31 +57,35 @@ impl Place {
     }
 
     /// Starts a daemon and waits until it says that it is up.
-    pub fn start(&self) -> Daemon {
+    pub(crate) fn start(&self) -> Daemon {
         Daemon::start(self.up())
     }
 
     /// Runs a command to its end.
-    pub fn run<I: IntoIterator<Item: AsRef<OsStr>>>(&self, arguments: I) -> Output {
+    pub(crate) fn run<I: IntoIterator<Item: AsRef<OsStr>>>(&self, arguments: I) -> Output {
         let mut command = peerage(self.path());
         command.arg("--data-dir").arg(self.data()).args(arguments);
         command.output().unwrap()
     }
 
     /// Runs a command that succeeds, and reads its JSON.
-    pub fn json<I: IntoIterator<Item: AsRef<OsStr>>>(&self, arguments: I) -> Value {
+    pub(crate) fn json<I: IntoIterator<Item: AsRef<OsStr>>>(&self, arguments: I) -> Value {
         let mut arguments: Vec<_> = arguments
             .into_iter()
             .map(|argument| argument.as_ref().to_owned())
             .collect();
         arguments.push("--json".into());
         let output = self.run(&arguments);
-        assert!(output.status.success(), "{arguments:?}: {}", stderr(&output));
+        assert!(
+            output.status.success(),
+            "{arguments:?}: {}",
+            stderr(&output)
+        );
         serde_json::from_slice(&output.stdout).unwrap()
     }
 
     /// Runs a command that fails: its exit code and its problem.
-    pub fn fails<I: IntoIterator<Item: AsRef<OsStr>>>(&self, arguments: I) -> (i32, Value) {
+    pub(crate) fn fails<I: IntoIterator<Item: AsRef<OsStr>>>(&self, arguments: I) -> (i32, Value) {
         let mut arguments: Vec<_> = arguments
             .into_iter()
             .map(|argument| argument.as_ref().to_owned())
@@ -95,28 +99,28 @@ impl Place {
     }
 
     /// One request on the socket.
-    pub fn http(&self, method: &str, path: &str, body: Option<&[u8]>) -> Answer {
+    pub(crate) fn http(&self, method: &str, path: &str, body: Option<&[u8]>) -> Answer {
         request(&self.socket(), method, path, &[], body)
     }
 
-    pub fn get(&self, path: &str) -> Answer {
+    pub(crate) fn get(&self, path: &str) -> Answer {
         self.http("GET", path, None)
     }
 
-    pub fn post(&self, path: &str, body: &Value) -> Answer {
+    pub(crate) fn post(&self, path: &str, body: &Value) -> Answer {
         self.http("POST", path, Some(body.to_string().as_bytes()))
     }
 }
 
 /// A running daemon; killed when dropped.
-pub struct Daemon {
+pub(crate) struct Daemon {
     child: Child,
     log: thread::JoinHandle<String>,
-    pub ready: Value,
+    pub(crate) ready: Value,
 }
 
 impl Daemon {
-    pub fn start(mut command: Command) -> Self {
+    pub(crate) fn start(mut command: Command) -> Self {
         let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -149,7 +153,7 @@ impl Daemon {
     }
 
     /// Asks it to end, as a service manager does; its exit code and its log.
-    pub fn terminate(mut self) -> (i32, String) {
+    pub(crate) fn terminate(mut self) -> (i32, String) {
         let pid = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
         let code = wait(&mut self.child);
@@ -157,12 +161,12 @@ impl Daemon {
     }
 
     /// Waits until it has ended by itself.
-    pub fn ended(mut self) -> i32 {
+    pub(crate) fn ended(mut self) -> i32 {
         wait(&mut self.child)
     }
 
     /// Kills it as a power cut would.
-    pub fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
@@ -184,32 +188,32 @@ fn wait(child: &mut Child) -> i32 {
 
 /// What came back over HTTP.
 #[derive(Debug)]
-pub struct Answer {
-    pub status: u16,
-    pub head: String,
-    pub body: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Answer {
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body)
             .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&self.body)))
     }
 
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.head.lines().find_map(|line| {
             let (found, value) = line.split_once(':')?;
             found.eq_ignore_ascii_case(name).then(|| value.trim())
         })
     }
 
-    pub fn code(&self) -> String {
+    pub(crate) fn code(&self) -> String {
         self.json()["code"].as_str().unwrap().to_owned()
     }
 }
 
 /// One request on one connection.
-pub fn request(
+pub(crate) fn request(
     socket: &Path,
     method: &str,
     path: &str,
@@ -237,7 +241,7 @@ pub fn request(
 }
 
 /// Sends a request; the answer is still to be read.
-pub fn send(
+pub(crate) fn send(
     socket: &Path,
     method: &str,
     path: &str,
@@ -278,26 +282,29 @@ fn unchunk(mut bytes: &[u8]) -> Vec<u8> {
 }
 
 /// Reads lines of a stream until one satisfies.
-pub fn line_with(stream: &mut BufReader<UnixStream>, what: &str) -> String {
+pub(crate) fn line_with(stream: &mut BufReader<UnixStream>, what: &str) -> String {
     loop {
         let mut line = String::new();
-        assert!(stream.read_line(&mut line).unwrap() > 0, "no {what} in the stream");
+        assert!(
+            stream.read_line(&mut line).unwrap() > 0,
+            "no {what} in the stream"
+        );
         if line.contains(what) {
             return line;
         }
     }
 }
 
-pub fn stderr(output: &Output) -> String {
+pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-pub fn stdout(output: &Output) -> String {
+pub(crate) fn stdout(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 /// Peer names as part of a path.
-pub fn escaped(name: &str) -> String {
+pub(crate) fn escaped(name: &str) -> String {
     name.bytes()
         .map(|byte| match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => char::from(byte).to_string(),

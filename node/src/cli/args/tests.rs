@@ -130,7 +130,9 @@ fn addresses_may_be_repeated() {
 
 #[test]
 fn attributes_lifetimes_and_roles_are_read() {
-    let cli = parse("peerage record put --type note --payload x --attr a=b --attr n:int=5 --expires 7d").unwrap();
+    let cli =
+        parse("peerage record put --type note --payload x --attr a=b --attr n:int=5 --expires 7d")
+            .unwrap();
     let Command::Record(RecordCommand::Put {
         attributes,
         expires,
