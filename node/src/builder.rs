@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    fmt,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -16,6 +17,7 @@ use peerage_records::store::{
 };
 use rand::Rng;
 use tokio::sync::{broadcast, mpsc};
+use zeroize::Zeroizing;
 
 use crate::{
     Error, Node, Result,
@@ -34,10 +36,18 @@ use crate::{
 const LISTEN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Builds a [`Node`].
-#[derive(Debug)]
 pub struct Builder {
     settings: Settings,
     clock: Clock,
+    passphrase: Option<Zeroizing<String>>,
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Builder {
@@ -45,7 +55,15 @@ impl Builder {
         Self {
             settings,
             clock: Clock::system(),
+            passphrase: None,
         }
+    }
+
+    /// Opens and keeps secrets under this passphrase, not under the one the settings lead to.
+    #[must_use]
+    pub fn passphrase(mut self, passphrase: Zeroizing<String>) -> Self {
+        self.passphrase = Some(passphrase);
+        self
     }
 
     /// Uses another clock than the machine's.
@@ -62,9 +80,16 @@ impl Builder {
     /// When the folder is in use, damaged or may not be read, the passphrase is wrong, the store
     /// does not open, or an address cannot be listened on. Nothing is changed then.
     pub async fn start(self) -> Result<Node> {
-        let Self { settings, clock } = self;
+        let Self {
+            settings,
+            clock,
+            passphrase,
+        } = self;
         settings.check()?;
-        let passphrase = settings.passphrase()?;
+        let passphrase = match passphrase {
+            Some(passphrase) => Some(passphrase),
+            None => settings.passphrase()?,
+        };
         let (max_identities, data_dir) = (settings.max_identities, settings.data_dir.clone());
         let (vault, key, store) = tokio::task::spawn_blocking(move || {
             let folder = DataFolder::open(&data_dir)?;

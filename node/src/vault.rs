@@ -1,6 +1,6 @@
 //! The identities and memberships of this node: in memory, and on disk before in memory.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use peerage_protocol::{identity::Identity, name::PeerName};
 use peerage_records::{
@@ -19,13 +19,21 @@ use crate::{
 const MIN_PREFIX_CHARS: usize = 4;
 
 /// Everything secret this node keeps, and the lock on the folder it keeps it in.
-#[derive(Debug)]
 pub(crate) struct Vault {
     folder: DataFolder,
     passphrase: Option<Zeroizing<String>>,
     max_identities: usize,
     identities: BTreeMap<PeerName, Arc<Identity>>,
     memberships: BTreeMap<ReplicaId, Membership>,
+}
+
+impl fmt::Debug for Vault {
+    /// Without the passphrase.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Vault")
+            .field("folder", &self.folder)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Vault {

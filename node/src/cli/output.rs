@@ -12,7 +12,7 @@ use super::failure::Failure;
 use crate::Error;
 
 /// How to print.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Output {
     /// For people.
     Text,

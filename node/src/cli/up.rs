@@ -10,12 +10,13 @@ use tracing_subscriber::EnvFilter;
 use super::{
     args::{Global, LogFormatArg, UpArgs},
     failure::Failure,
+    input,
     output::Output,
     settings,
     status::listening,
 };
 use crate::{
-    Error, Node,
+    Error, Node, Settings,
     api::Server,
     settings::{Layer, LogFormat, LogLayer, LogSettings},
 };
@@ -30,7 +31,7 @@ pub(super) async fn up(global: &Global, args: UpArgs, output: Output) -> Result<
     let socket = settings.socket_path();
     let mut signals = Signals::new()?;
     let stop = CancellationToken::new();
-    let node = Node::builder(settings).start().await?;
+    let node = start(settings, output).await?;
     let serving = match Server::bind(node.clone(), &socket, stop.clone()) {
         Ok(server) => tokio::spawn(server.run()),
         Err(error) => {
@@ -79,6 +80,22 @@ pub(super) async fn up(global: &Global, args: UpArgs, output: Output) -> Result<
             tracing::warn!("told twice to stop");
             Ok(())
         }
+    }
+}
+
+/// Starts the node; asks for a passphrase where one is needed and somebody can be asked.
+async fn start(settings: Settings, output: Output) -> Result<Node, Failure> {
+    match Node::builder(settings.clone()).start().await {
+        Err(Error::PassphraseNeeded { .. })
+            if output == Output::Text && std::io::stdin().is_terminal() =>
+        {
+            let passphrase = input::prompt("Passphrase of the identities: ")?;
+            Ok(Node::builder(settings)
+                .passphrase(passphrase)
+                .start()
+                .await?)
+        }
+        started => Ok(started?),
     }
 }
 
