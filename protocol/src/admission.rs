@@ -27,7 +27,7 @@ use peerage_records::{
     time::Timestamp,
 };
 use rand::CryptoRng;
-use serde_bytes::ByteBuf;
+use serde_bytes::{ByteArray, ByteBuf};
 use thiserror::Error;
 
 pub use keys::{HANDLE_BYTES, Handle};
@@ -163,7 +163,11 @@ pub fn is_chooser(local: &PeerId, remote: &PeerId) -> bool {
 pub fn knock(gate: Gate<'_>, local: &PeerId, remote: &PeerId, rng: &mut impl CryptoRng) -> Vec<u8> {
     let nonce = random(rng);
     let tag = keys::knock_tag(gate.secret, local, remote, &nonce);
-    Knock { nonce, tag }.encode()
+    Knock {
+        nonce: ByteArray::new(nonce),
+        tag: ByteArray::new(tag),
+    }
+    .encode()
 }
 
 /// Finds the group a knock from `remote` is about.
@@ -221,8 +225,8 @@ impl Chooser {
         let nonce = random(rng);
         let keys = HelloKeys::derive(gate.secret, local, remote, &nonce);
         let hello = Hello {
-            nonce,
-            tag: keys.tag(),
+            nonce: ByteArray::new(nonce),
+            tag: ByteArray::new(keys.tag()),
             sealed: ByteBuf::from(keys.seal(&presented.credentials().encode())),
         };
         let chooser = Self {
@@ -343,7 +347,7 @@ impl Heard {
 
     fn reply(&self, answer: &Answer) -> Vec<u8> {
         Reply {
-            nonce: self.nonce,
+            nonce: ByteArray::new(self.nonce),
             sealed: ByteBuf::from(self.keys.seal(&answer.encode())),
         }
         .encode()

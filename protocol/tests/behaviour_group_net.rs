@@ -117,11 +117,11 @@ async fn a_link_whose_connection_goes_is_lost_and_can_be_opened_on_another() {
     let (mut a, mut b) = (a, b);
     a.insert(group(G)).await;
     b.insert(group(G)).await;
-    let (first, _) = a.connect(&mut b).await;
     a.connect(&mut b).await;
+    let (newest, _) = a.connect(&mut b).await;
     link(group(G), &mut a, &mut b, 1).await;
 
-    a.swarm(move |s| s.close_connection(first)).await;
+    a.swarm(move |s| s.close_connection(newest)).await;
 
     let expected = LinkLoss::Disconnected;
     let at_a = a.wait("loss", lost).await;

@@ -304,6 +304,9 @@ pub struct GroupNet {
     outboxes: HashMap<(GroupId, PeerId), Outbox>,
     exchanges: Exchanges,
     ids: Arc<AtomicU64>,
+    /// Messages that gossip has given an id, and how many of them we published.
+    bodies: Arc<AtomicU64>,
+    published: u64,
     pending: VecDeque<ToSwarm<Event, Command>>,
     woken: Arc<Woken>,
 }
@@ -320,13 +323,15 @@ impl GroupNet {
             outboxes: HashMap::new(),
             exchanges: Exchanges::default(),
             ids: Arc::default(),
+            bodies: Arc::default(),
+            published: 0,
             pending: VecDeque::new(),
             woken: Woken::new(),
         }
     }
 
     /// Opens an admission exchange on the best connection to the peer: direct before relayed, then
-    /// the oldest. `None` when not connected or when too many run already.
+    /// the newest. `None` when not connected or when too many run already.
     pub fn start_exchange(&mut self, peer: PeerId) -> Option<ExchangeId> {
         let connection = self.gate.best_connection(&peer)?;
         let id = ExchangeId(self.ids.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
@@ -357,7 +362,8 @@ impl GroupNet {
     /// Begins to take part in a group; nobody sees it before a link is opened.
     pub fn insert_group(&mut self, group: GroupId) {
         if self.gate.insert_group(group) {
-            let instance = Instance::new(group, self.config.gossip.clone(), &self.woken);
+            let config = gossip::counting(self.config.gossip.clone(), &self.bodies);
+            let instance = Instance::new(group, config, &self.woken);
             self.instances.insert(group, instance);
         }
     }
@@ -418,6 +424,13 @@ impl GroupNet {
             .flat_map(|i| i.gossip.all_mesh_peers().copied())
     }
 
+    /// Bodies of messages that gossip has brought in all groups, every copy counted.
+    #[must_use]
+    pub fn copies(&self) -> u64 {
+        let bodies = self.bodies.load(std::sync::atomic::Ordering::Relaxed);
+        bodies.saturating_sub(self.published)
+    }
+
     /// Spreads a message of at most [`MAX_GOSSIP_BYTES`] in the group.
     ///
     /// # Errors
@@ -430,6 +443,7 @@ impl GroupNet {
         if bytes.len() > MAX_GOSSIP_BYTES {
             return Err(PublishError::TooLong);
         }
+        self.published += 1;
         instance
             .touch()
             .publish(gossip::topic(), bytes)

@@ -67,6 +67,8 @@ pub struct Counts {
     pub connections_closed: u64,
     /// Dials that failed.
     pub dials_failed: u64,
+    /// Bodies that gossip has brought, every copy counted.
+    pub gossip_copies: u64,
     /// Gossip messages that found no neighbour to go to.
     pub gossip_unsent: u64,
     /// Frames that did not fit a link's queue; the link was cut.
@@ -131,7 +133,10 @@ impl Network {
     /// What has been counted since the start.
     #[must_use]
     pub fn counts(&self) -> Counts {
-        self.counts
+        Counts {
+            gossip_copies: self.swarm.behaviour().groups.copies(),
+            ..self.counts
+        }
     }
 
     /// Peers with a connection.

@@ -3,7 +3,7 @@
 //! Source: `docs/protocols/admission.md`.
 
 use serde::{Deserialize, Serialize};
-use serde_bytes::ByteBuf;
+use serde_bytes::{ByteArray, ByteBuf};
 
 use super::{WireError, at_most, decode, encode};
 
@@ -22,18 +22,18 @@ pub const MAX_ADDRESS_BYTES: usize = 128;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Knock {
     /// Fresh random bytes.
-    pub nonce: [u8; 32],
+    pub nonce: ByteArray<32>,
     /// Proof of knowing the group's discovery secret, bound to both peers and the nonce.
-    pub tag: [u8; 16],
+    pub tag: ByteArray<16>,
 }
 
 /// First frame, from the chooser.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hello {
     /// The chooser's fresh random bytes.
-    pub nonce: [u8; 32],
+    pub nonce: ByteArray<32>,
     /// Tells a member which of its groups is meant, and a stranger nothing.
-    pub tag: [u8; 16],
+    pub tag: ByteArray<16>,
     /// [`Credentials`], sealed under a key of the group's discovery secret.
     pub sealed: ByteBuf,
 }
@@ -42,7 +42,7 @@ pub struct Hello {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reply {
     /// The responder's fresh random bytes.
-    pub nonce: [u8; 32],
+    pub nonce: ByteArray<32>,
     /// [`Answer`], sealed.
     pub sealed: ByteBuf,
 }
@@ -182,6 +182,17 @@ mod tests {
             Credentials::decode(&credentials.encode()),
             Err(WireError::TooMany { .. })
         ));
+    }
+
+    #[test]
+    fn every_knock_fits_its_limit() {
+        for byte in [0, 23, 24, 255] {
+            let knock = Knock {
+                nonce: ByteArray::new([byte; 32]),
+                tag: ByteArray::new([byte; 16]),
+            };
+            assert_eq!(Knock::decode(&knock.encode()), Ok(knock));
+        }
     }
 
     #[test]

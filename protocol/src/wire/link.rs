@@ -180,7 +180,8 @@ pub(crate) fn ids(list: &[ByteBuf]) -> Result<Vec<RecordId>, WireError> {
 }
 
 /// Splits envelopes into lists that each fit one frame.
-pub(crate) fn pack(envelopes: impl IntoIterator<Item = Arc<[u8]>>) -> Vec<Vec<ByteBuf>> {
+#[must_use]
+pub fn pack(envelopes: impl IntoIterator<Item = Arc<[u8]>>) -> Vec<Vec<ByteBuf>> {
     let mut frames: Vec<Vec<ByteBuf>> = Vec::new();
     let mut room = 0usize;
     for envelope in envelopes {

@@ -143,13 +143,15 @@ impl Gate {
         steps
     }
 
-    /// The peer's connection to prefer: direct before relayed, then the oldest.
+    /// The peer's connection to prefer: direct before relayed, then the newest. A peer that restarted is
+    /// reached by its newest connection only, long before we notice that the older ones are dead.
     pub(super) fn best_connection(&self, peer: &PeerId) -> Option<ConnectionId> {
         let of_peer = self.peers.get(peer)?;
         of_peer
             .iter()
+            .rev()
             .find(|c| self.connections.get(c).is_some_and(|c| !c.relayed))
-            .or_else(|| of_peer.first())
+            .or_else(|| of_peer.last())
             .copied()
     }
 
@@ -291,6 +293,8 @@ impl Gate {
 
 #[cfg(test)]
 mod tests {
+    use std::cmp::Reverse;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -512,11 +516,10 @@ mod tests {
                     prop_assert_eq!(gate.owner(connection(usize::MAX), link), None);
                 }
                 for p in (0..3).map(peer) {
-                    let mut of_peer = naive.connections.iter().enumerate()
-                        .filter_map(|(i, c)| c.filter(|c| c.0 == p).map(|c| (c.1, i)))
-                        .collect::<Vec<_>>();
-                    of_peer.sort();
-                    let best = of_peer.first().map(|(_, i)| connection(*i));
+                    let best = naive.connections.iter().enumerate()
+                        .filter_map(|(i, c)| c.filter(|c| c.0 == p).map(|c| (c.1, Reverse(i))))
+                        .min()
+                        .map(|(_, Reverse(i))| connection(i));
                     prop_assert_eq!(gate.best_connection(&p), best);
                 }
             }

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     task::{Wake, Waker},
     time::Duration,
@@ -87,6 +87,19 @@ pub fn gossip_config() -> Config {
 #[must_use]
 pub fn message_id(bytes: &[u8]) -> MessageId {
     MessageId::new(&Sha256::digest(bytes)[..MESSAGE_ID_BYTES])
+}
+
+/// The same settings, counting every message that is given an id: each published here, and each copy
+/// that comes in. gossipsub drops duplicates without a word, and only here does it show them to us.
+pub(super) fn counting(config: Config, bodies: &Arc<AtomicU64>) -> Config {
+    let (bodies, inner) = (Arc::clone(bodies), config.clone());
+    ConfigBuilder::from(config)
+        .message_id_fn(move |message| {
+            bodies.fetch_add(1, Ordering::Relaxed);
+            inner.message_id(message)
+        })
+        .build()
+        .expect("settings that were valid stay so with another id function")
 }
 
 /// The topic of every instance.
@@ -197,6 +210,22 @@ mod tests {
         assert_eq!(id.0.len(), MESSAGE_ID_BYTES);
         assert_eq!(&id.0[..4], [0xba, 0x78, 0x16, 0xbf]);
         assert_ne!(id, message_id(b"abd"));
+    }
+
+    #[test]
+    fn every_message_that_is_given_an_id_is_counted_and_keeps_its_id() {
+        let bodies = Arc::default();
+        let config = counting(gossip_config(), &bodies);
+        let message = Message {
+            source: None,
+            data: b"abc".to_vec(),
+            sequence_number: None,
+            topic: topic().hash(),
+        };
+
+        assert_eq!(config.message_id(&message), message_id(b"abc"));
+        assert_eq!(config.message_id(&message), message_id(b"abc"));
+        assert_eq!(bodies.load(Ordering::Relaxed), 2);
     }
 
     #[test]
