@@ -1,5 +1,5 @@
 #!/bin/sh
-# Fuzzes every target of both fuzz crates in turn, SECONDS_PER_TARGET each. Stops at the first finding, whose input
+# Fuzzes every target of the three fuzz crates in turn, SECONDS_PER_TARGET each. Stops at the first finding, whose input
 # libFuzzer leaves under fuzz/artifacts/ of the crate. Corpora are kept, so that the next run begins where this one ended.
 set -eu
 cd "$(dirname "$0")/../.."
@@ -17,7 +17,7 @@ if ! cargo +nightly --version >/dev/null 2>&1; then
     exit 1
 fi
 
-for crate in records protocol; do
+for crate in records protocol node; do
     for target in $(cargo +nightly fuzz list --fuzz-dir "$crate/fuzz"); do
         printf 'fuzz: %s %s, %s s\n' "$crate" "$target" "$seconds"
         # Word splitting of the limits is wanted.

@@ -17,7 +17,7 @@ run() {
             cargo check --quiet -p peerage-protocol --no-default-features --features sim
             cargo check --quiet -p peerage-protocol --no-default-features --features net
             ;;
-        fuzz) cargo check --quiet -p peerage-records-fuzz -p peerage-protocol-fuzz ;;
+        fuzz) cargo check --quiet -p peerage-records-fuzz -p peerage-protocol-fuzz -p peerage-fuzz ;;
         *)
             printf 'lint: no step called %s; there are: %s\n' "$1" "$steps" >&2
             exit 2
