@@ -392,6 +392,8 @@ impl Run {
         for _ in before.dials_failed..now.dials_failed {
             self.metrics.link_failed();
         }
+        self.metrics
+            .gossip_copies(now.gossip_copies.saturating_sub(before.gossip_copies));
         for _ in before.frames_dropped..now.frames_dropped {
             self.metrics.dropped("link_frames");
         }

@@ -1,0 +1,244 @@
+//! Peerage itself: whole nodes, each with a folder of its own, in one group.
+
+use std::{
+    future::Future,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use futures::{StreamExt, future::join_all};
+use peerage::{
+    GroupHandle, InviteOptions, NewGroup, NewIdentity, Node, Settings,
+    clock::Clock,
+    model::{EventKind, EventOrigin},
+};
+use peerage_records::{
+    codec::SignedRecord,
+    id::{GroupId, IdentityKey, RecordType},
+    record::{Record, RecordDraft},
+};
+use tempfile::TempDir;
+use tokio::task::JoinSet;
+
+use super::{
+    Outcome, Parameters,
+    load::{self, Arrivals, Plan, Published},
+};
+use crate::{Result, statistics::percentile, usage::Usage};
+
+/// How long a published record lives.
+const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+/// The name of the records' type.
+const RECORD_TYPE: &str = "bench";
+/// The counter of bodies that gossip brought, duplicates included.
+const COPIES: &str = "peerage_gossip_copies_total";
+
+struct Member {
+    node: Node,
+    group: GroupHandle,
+}
+
+/// A record whose author knows that it is durable.
+struct Acknowledged {
+    published: Published<String>,
+    took_ms: f64,
+}
+
+pub(super) async fn measure(parameters: &Parameters) -> Result<Outcome> {
+    let plan = Arc::new(Plan::new(parameters, parameters.payload));
+    let folder = tempfile::tempdir()?;
+    let before = Usage::now();
+    let since = Instant::now();
+    let members = start(parameters, &folder).await?;
+    let formed_ms = load::until_formed(parameters, since, || formed(&members, parameters)).await?;
+
+    let arrivals = Arc::new(Arrivals::new());
+    let mut readers = listen(&members, &arrivals).await?;
+    let idle = load::rest(parameters).await;
+    let rss_idle = before.used().rss_kib;
+
+    let copies = copies(&members);
+    let acknowledged = Arc::new(Mutex::new(Vec::with_capacity(parameters.records)));
+    let failures = Arc::new(Mutex::new(Vec::new()));
+    let mut publishing = JoinSet::new();
+    let used = load::apply(parameters, &arrivals, |index, at| {
+        publishing.spawn(publish(
+            members[plan.authors[index]].group.clone(),
+            plan.payloads[index].clone(),
+            at,
+            Arc::clone(&acknowledged),
+            Arc::clone(&failures),
+        ));
+    })
+    .await;
+    publishing.join_all().await;
+    let received = self::copies(&members) - copies;
+    let rss_end = before.used().rss_kib;
+
+    let (published, mut took): (Vec<_>, Vec<_>) = take(&acknowledged)
+        .into_iter()
+        .map(|acknowledged: Acknowledged| (acknowledged.published, acknowledged.took_ms))
+        .unzip();
+    let mut failures = take(&failures);
+    failures.extend(converged(&members).await);
+    let per_node = 1.0 / parameters.nodes as f64;
+    let outcome = Outcome {
+        message_bytes: envelope_bytes(parameters.payload)?,
+        formed_ms,
+        copies: received / (parameters.records * (parameters.nodes - 1)) as f64,
+        rss_idle_kib: rss_idle * per_node,
+        rss_end_kib: rss_end * per_node,
+        publish_p50_ms: Some(percentile(&mut took, 0.5)),
+        publish_p99_ms: Some(percentile(&mut took, 0.99)),
+        failures,
+        ..load::evaluate(parameters, &published, &arrivals, idle, used)
+    };
+    readers.shutdown().await;
+    join_all(members.iter().map(|member| member.node.shutdown())).await;
+    Ok(outcome)
+}
+
+/// One node makes the group and invites the others, who come one by one.
+async fn start(parameters: &Parameters, folder: &TempDir) -> Result<Vec<Member>> {
+    let creator = node(folder, 0).await?;
+    let group = creator.create_group(NewGroup::default()).await?;
+    group.connect().await?;
+    let mut members = vec![Member {
+        node: creator,
+        group: group.clone(),
+    }];
+    for index in 1..parameters.nodes {
+        let node = node(folder, index).await?;
+        let invitation = group
+            .invite(&node.card(None).await?, InviteOptions::default())
+            .await?;
+        let group = node.join(invitation, None).await?;
+        group.connect().await?;
+        members.push(Member { node, group });
+    }
+    Ok(members)
+}
+
+async fn node(folder: &TempDir, index: usize) -> Result<Node> {
+    let mut settings = Settings::in_folder(folder.path().join(index.to_string()));
+    settings.listen = vec!["/ip4/127.0.0.1/udp/0/quic-v1".parse()?];
+    let node = Node::builder(settings).start().await?;
+    node.create_identity(NewIdentity::default()).await?;
+    Ok(node)
+}
+
+async fn formed(members: &[Member], parameters: &Parameters) -> Result<(), String> {
+    let wanted = parameters.neighbours.min(parameters.nodes - 1);
+    let (mut alone, mut ignorant) = (0, 0);
+    for member in members {
+        let info = member.group.info().await.map_err(|e| e.to_string())?;
+        alone += usize::from(info.neighbours < wanted);
+        ignorant += usize::from(info.members < parameters.nodes);
+    }
+    if alone == 0 && ignorant == 0 {
+        Ok(())
+    } else {
+        Err(format!(
+            "{alone} nodes have fewer than {wanted} neighbours, {ignorant} do not know every member"
+        ))
+    }
+}
+
+/// Reads every member's events, as an application would.
+async fn listen(members: &[Member], arrivals: &Arc<Arrivals<String>>) -> Result<JoinSet<()>> {
+    let kind = RecordType::from_name(RECORD_TYPE).to_string();
+    let mut readers = JoinSet::new();
+    for (index, member) in members.iter().enumerate() {
+        let mut events = member.group.events(None).await?;
+        let (arrivals, kind) = (Arc::clone(arrivals), kind.clone());
+        readers.spawn(async move {
+            while let Some(Ok(event)) = events.next().await {
+                let ours = event.kind == EventKind::RecordAdded
+                    && event.origin == Some(EventOrigin::Remote)
+                    && event.record_type.as_ref() == Some(&kind);
+                if let (true, Some(record)) = (ours, event.record) {
+                    arrivals.note(index, record);
+                }
+            }
+        });
+    }
+    Ok(readers)
+}
+
+fn publish(
+    group: GroupHandle,
+    payload: Vec<u8>,
+    at: Instant,
+    acknowledged: Arc<Mutex<Vec<Acknowledged>>>,
+    failures: Arc<Mutex<Vec<String>>>,
+) -> impl Future<Output = ()> {
+    async move {
+        match group.publish(draft(payload)).await {
+            Ok(info) => acknowledged
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(Acknowledged {
+                    published: Published {
+                        record: info.id,
+                        at,
+                    },
+                    took_ms: at.elapsed().as_secs_f64() * 1e3,
+                }),
+            Err(error) => failures
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(format!("a record was not published: {error}")),
+        }
+    }
+}
+
+fn draft(payload: Vec<u8>) -> RecordDraft {
+    RecordDraft {
+        kind: RecordType::from_name(RECORD_TYPE),
+        expires: Clock::system().timestamp() + LIFETIME,
+        attributes: Vec::new(),
+        payload,
+    }
+}
+
+/// How long the envelope around a payload is: what rivals send, so that all send the same.
+pub(super) fn envelope_bytes(payload: usize) -> Result<usize> {
+    let record = Record::create(
+        draft(vec![0; payload]),
+        GroupId::from_bytes([0; 32]),
+        IdentityKey::from_bytes([0; 32]),
+        [0; 8],
+        Clock::system().timestamp(),
+    )?;
+    Ok(SignedRecord::sign(record, |_| [0; 64]).bytes().len())
+}
+
+/// Bodies that gossip brought to all members so far.
+fn copies(members: &[Member]) -> f64 {
+    members
+        .iter()
+        .filter_map(|member| {
+            let text = member.node.metrics();
+            let line = text.lines().find_map(|line| line.strip_prefix(COPIES))?;
+            line.trim().parse::<f64>().ok()
+        })
+        .sum()
+}
+
+/// Whether every member's whole database is the same in the end.
+async fn converged(members: &[Member]) -> Option<String> {
+    let mut fingerprints = Vec::with_capacity(members.len());
+    for member in members {
+        match member.group.fingerprint().await {
+            Ok(fingerprint) => fingerprints.push(fingerprint),
+            Err(error) => return Some(error.to_string()),
+        }
+    }
+    fingerprints.sort();
+    fingerprints.dedup();
+    (fingerprints.len() > 1).then(|| format!("{} different databases", fingerprints.len()))
+}
+
+fn take<T>(list: &Mutex<Vec<T>>) -> Vec<T> {
+    std::mem::take(&mut list.lock().unwrap_or_else(PoisonError::into_inner))
+}
