@@ -11,9 +11,11 @@
 //! again. There is exactly one encoding of a record; anything else that happens to decode is refused.
 //! `docs/formats/record.md` describes every byte.
 
+mod keys;
+
 use std::{fmt, sync::Arc};
 
-use ed25519_dalek::{Signature, VerifyingKey};
+use ed25519_dalek::Signature;
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
     de::{Error as _, SeqAccess, Visitor},
@@ -148,11 +150,7 @@ impl SignedRecord {
     /// Says whether the key or the signature is at fault.
     pub fn verify_signature(&self) -> Result<(), SignatureError> {
         let toucher = self.record().toucher();
-        let key = VerifyingKey::from_bytes(toucher.as_bytes())
-            .map_err(|_| SignatureError::BadKey(toucher))?;
-        if key.is_weak() {
-            return Err(SignatureError::BadKey(toucher));
-        }
+        let key = keys::verifying_key(&toucher).ok_or(SignatureError::BadKey(toucher))?;
         let message = signed_bytes(&self.0.bytes[self.0.body.clone()]);
         key.verify_strict(&message, &Signature::from_bytes(&self.0.signature))
             .map_err(|_| SignatureError::Wrong(toucher))

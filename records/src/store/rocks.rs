@@ -39,6 +39,9 @@ use crate::{
 
 pub use check::CheckReport;
 
+/// About what keys, indexes and the change of one record take in a write batch.
+const INDEX_BYTES_PER_RECORD: usize = 400;
+
 const NEXT_SLOT_KEY: &[u8] = b"next_slot";
 
 /// How a [`RocksStore`] uses memory, threads and the disk.
@@ -262,10 +265,10 @@ impl RocksStore {
             .collect()
     }
 
-    fn pending(&self) -> Pending<'_> {
+    fn pending(&self, expected_bytes: usize) -> Pending<'_> {
         let logs = self.open.iter().map(|(id, open)| (*id, open.log)).collect();
         Pending {
-            rows: Rows::new(&self.db),
+            rows: Rows::new(&self.db, expected_bytes),
             logs,
         }
     }
@@ -337,7 +340,7 @@ impl Store for RocksStore {
                     Some(row) => read_slot(columns::META, &row)?,
                     None => Slot(0),
                 };
-                let mut rows = self.pending();
+                let mut rows = self.pending(0);
                 let (put, next) = (&mut rows.rows, slot.end());
                 put.put(columns::REPLICAS, replica.as_bytes(), &slot.start());
                 put.put(columns::META, NEXT_SLOT_KEY, &next);
@@ -367,7 +370,7 @@ impl Store for RocksStore {
             return Ok(());
         };
         let slot = read_slot(columns::REPLICAS, &row)?;
-        let mut rows = self.pending();
+        let mut rows = self.pending(0);
         rows.rows.delete(columns::REPLICAS, replica.as_bytes());
         for name in columns::OF_REPLICAS {
             let cf = self.column(name);
@@ -383,7 +386,9 @@ impl Store for RocksStore {
 
     fn put(&mut self, batch: Vec<Put>, now: Timestamp) -> Result<Vec<PutOutcome>, StoreError> {
         let mut keys = Vec::with_capacity(batch.len());
+        let mut expected_bytes = 0;
         for put in &batch {
+            expected_bytes += put.record.signed().bytes().len() + INDEX_BYTES_PER_RECORD;
             keys.push(
                 self.replica(&put.replica)?
                     .slot
@@ -395,7 +400,7 @@ impl Store for RocksStore {
 
         // Which entry of this batch is held by now, for records that occur in it more than once.
         let mut within: HashMap<&[u8; 20], &SignedRecord> = HashMap::with_capacity(batch.len());
-        let mut rows = self.pending();
+        let mut rows = self.pending(expected_bytes);
         let mut outcomes = Vec::with_capacity(batch.len());
         for ((put, key), found) in batch.iter().zip(&keys).zip(on_disk) {
             let signed = put.record.signed();
@@ -527,7 +532,7 @@ impl Store for RocksStore {
         if due.is_empty() {
             return Ok(Vec::new());
         }
-        let mut rows = self.pending();
+        let mut rows = self.pending(0);
         let changes = self.remove_expired(*replica, due, now, &mut rows)?;
         let rows = rows.finish();
         self.commit(rows)?;
@@ -539,7 +544,7 @@ impl Store for RocksStore {
         let Some(signed) = self.get(replica, id)? else {
             return Ok(());
         };
-        let mut rows = self.pending();
+        let mut rows = self.pending(0);
         rows.rows.remove(*replica, slot, &signed);
         let rows = rows.finish();
         self.commit(rows)

@@ -50,6 +50,9 @@ const ARENA_BLOCK_BYTES: usize = 128 * 1024;
 /// 10 bits a key: one lookup in a hundred reads a block in vain.
 const BLOOM_BITS_PER_KEY: f64 = 10.0;
 
+/// The share of a write buffer that a filter over its keys may take.
+const MEMTABLE_BLOOM_RATIO: f64 = 0.005;
+
 /// Files kept open; a node has few, and a process may have many nodes.
 const MAX_OPEN_FILES: i32 = 128;
 
@@ -98,6 +101,11 @@ fn column_options(name: &str, options: &RocksOptions, cache: &Cache) -> Options 
         blocks.set_bloom_filter(BLOOM_BITS_PER_KEY, false);
     }
     let mut column = Options::default();
+    if name == RECORDS {
+        // Most records put are new, and this says so without walking through what is in memory.
+        column.set_memtable_whole_key_filtering(true);
+        column.set_memtable_prefix_bloom_ratio(MEMTABLE_BLOOM_RATIO);
+    }
     column.set_block_based_table_factory(&blocks);
     column.set_compression_type(DBCompressionType::Lz4);
     column.set_arena_block_size(ARENA_BLOCK_BYTES);

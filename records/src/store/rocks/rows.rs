@@ -35,10 +35,11 @@ pub(super) enum Step {
 }
 
 impl<'a> Rows<'a> {
-    pub(super) fn new(db: &'a DB) -> Self {
+    /// `expected_bytes` spares copying the batch while it grows.
+    pub(super) fn new(db: &'a DB, expected_bytes: usize) -> Self {
         Self {
             db,
-            batch: WriteBatch::default(),
+            batch: WriteBatch::with_capacity_bytes(expected_bytes),
             effects: Vec::new(),
         }
     }
