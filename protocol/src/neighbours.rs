@@ -288,7 +288,9 @@ impl Neighbours {
             .candidates
             .values()
             .filter_map(|c| c.approach.map(|at| at + APPROACH_TIMEOUT));
-        let lacking = self.links.len() + self.under_way() < WANTED_NEIGHBOURS;
+        let under_way = self.under_way();
+        let lacking =
+            self.links.len() + under_way < WANTED_NEIGHBOURS && under_way < MAX_APPROACHES;
         let tries = self
             .candidates
             .iter()
