@@ -16,7 +16,7 @@ use peerage_protocol::{
 };
 use peerage_records::{
     codec::SignedRecord,
-    id::{GroupId, IdentityKey, ReplicaId},
+    id::{IdentityKey, ReplicaId},
     store::{Change, Origin},
 };
 use tokio::{
@@ -53,20 +53,14 @@ pub(crate) struct Run {
     pub(crate) events: event::Sender,
     /// Told of replicas that have been brought up to date, or whose neighbours should be kept.
     pub(crate) notices: mpsc::UnboundedSender<Notice>,
-    pub(crate) open: HashMap<ReplicaId, Open>,
+    /// The open groups, by their peer names.
+    pub(crate) open: HashMap<ReplicaId, String>,
     pub(crate) changes: HashMap<CommandId, oneshot::Sender<Result<SignedRecord, ChangeError>>>,
     pub(crate) next_command: CommandId,
     /// What the metrics have been told of the network.
     pub(crate) counted: Counts,
     /// Nodes to enter the cloud through, dialled again while nobody is connected.
     pub(crate) bootstrap: Vec<Multiaddr>,
-}
-
-/// What the loop knows of an open group beside the engine.
-#[derive(Debug, Clone)]
-pub(crate) struct Open {
-    pub(crate) group: GroupId,
-    pub(crate) name: String,
 }
 
 /// Facts worth keeping over a restart.
@@ -151,6 +145,7 @@ impl Run {
                 return;
             }
         }
+        self.network.sweep();
         if self.network.connected() == 0 {
             self.enter_cloud();
         }
@@ -166,10 +161,9 @@ impl Run {
     fn on_command(&mut self, command: Command) {
         match command {
             Command::Open(open, done) => {
-                let group = open.gmc.group();
-                let replica = ReplicaId::of(&open.gmc.subject(), &group);
-                let name = open.gmc.root().name().to_string();
-                self.open.insert(replica, Open { group, name });
+                let replica = ReplicaId::of(&open.gmc.subject(), &open.gmc.group());
+                self.open
+                    .insert(replica, open.gmc.root().name().to_string());
                 self.handle(Input::Open(open));
                 let _ = done.send(());
             }
@@ -357,10 +351,7 @@ impl Run {
     }
 
     fn group_name(&self, replica: &ReplicaId) -> String {
-        self.open
-            .get(replica)
-            .map(|open| open.name.clone())
-            .unwrap_or_default()
+        self.open.get(replica).cloned().unwrap_or_default()
     }
 
     fn member_name(&self, replica: &ReplicaId, member: &IdentityKey) -> Option<String> {

@@ -48,14 +48,19 @@ impl Lookup {
                 Merged::Changed
             }
         };
-        self.quiet_answers = match merged {
-            Merged::Changed => 0,
-            Merged::Unchanged => self.quiet_answers + 1,
-        };
-        if self.quiet_answers >= ENOUGH_QUIET_ANSWERS {
-            Ok(Progress::Enough)
-        } else {
-            Ok(Progress::Continue)
+        match merged {
+            Merged::Changed => {
+                self.quiet_answers = 0;
+                Ok(Progress::News)
+            }
+            Merged::Unchanged => {
+                self.quiet_answers += 1;
+                if self.quiet_answers >= ENOUGH_QUIET_ANSWERS {
+                    Ok(Progress::Enough)
+                } else {
+                    Ok(Progress::Continue)
+                }
+            }
         }
     }
 
@@ -63,17 +68,15 @@ impl Lookup {
     pub fn found(&self) -> Option<&VerifiedSet> {
         self.found.as_ref()
     }
-
-    /// Ends the search with everything heard.
-    pub fn into_found(self) -> Option<VerifiedSet> {
-        self.found
-    }
 }
 
 /// Whether more answers are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// More answers may bring more members.
+    /// The answer brought something; more may bring more. Worth looking at [`Lookup::found`] at once: a
+    /// search may go on for seconds over nodes that are gone.
+    News,
+    /// The answer brought nothing new; others may.
     Continue,
     /// The search may end here.
     Enough,

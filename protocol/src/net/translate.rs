@@ -26,15 +26,13 @@ use super::{
 };
 use crate::{
     cloud::Cloud,
-    discovery::{EntrySet, Merged, VerifiedSet},
+    discovery::{self, EntrySet, Progress},
     engine::{Input, Output, Verdict},
     wire::admission::MAX_ADDRESSES,
 };
 
 /// Lookups of one kind under way at once; libp2p has no back-pressure on queries of its own.
 const MAX_QUERIES: usize = 16;
-/// Answers in a row without news that end a lookup.
-const QUIET_ANSWERS: usize = 3;
 
 /// The running network half: a swarm, spoken to in the engine's terms.
 pub struct Network {
@@ -53,9 +51,7 @@ pub struct Network {
 #[derive(Debug)]
 struct Lookup {
     replica: ReplicaId,
-    key: [u8; 32],
-    found: Option<VerifiedSet>,
-    quiet: usize,
+    search: discovery::Lookup,
 }
 
 /// What the metrics want to know and the engine does not.
@@ -168,6 +164,11 @@ impl Network {
         if self.swarm.dial(address).is_err() {
             self.counts.dials_failed += 1;
         }
+    }
+
+    /// Drops what has expired of what this node stores for the cloud. To be called now and then.
+    pub fn sweep(&mut self) {
+        self.swarm.behaviour_mut().kad.store_mut().expire();
     }
 
     /// Where we can be reached, most useful first: what an operator named, then addresses other
@@ -353,9 +354,7 @@ impl Network {
             query,
             Lookup {
                 replica,
-                key,
-                found: None,
-                quiet: 0,
+                search: discovery::Lookup::new(self.cloud.clone(), key),
             },
         );
     }
@@ -526,35 +525,21 @@ impl Network {
         let Some(lookup) = self.lookups.get_mut(&query) else {
             return;
         };
-        let now = self.clock.now();
-        let Ok(set) = EntrySet::decode(value)
-            .and_then(|set| set.verify(&self.cloud, &lookup.key, lookup.found.as_ref(), now))
-        else {
-            return;
-        };
-        let merged = match &mut lookup.found {
-            Some(found) => found.merge(set),
-            None => {
-                lookup.found = Some(set);
-                Merged::Changed
-            }
-        };
-        match merged {
-            Merged::Changed => {
-                lookup.quiet = 0;
-                // Told at once: the search may go on for seconds over nodes that are gone.
-                if let Some(set) = lookup.found.clone() {
+        match lookup.search.heard(value, self.clock.now()) {
+            Ok(Progress::News) => {
+                if let Some(set) = lookup.search.found().cloned() {
                     let replica = lookup.replica;
                     self.inputs.push_back(Input::Discovered { replica, set });
                 }
             }
-            Merged::Unchanged => lookup.quiet += 1,
-        }
-        if lookup.quiet >= QUIET_ANSWERS {
-            self.lookups.remove(&query);
-            if let Some(mut query) = self.swarm.behaviour_mut().kad.query_mut(&query) {
-                query.finish();
+            Ok(Progress::Enough) => {
+                self.lookups.remove(&query);
+                if let Some(mut query) = self.swarm.behaviour_mut().kad.query_mut(&query) {
+                    query.finish();
+                }
             }
+            Ok(Progress::Continue) => {}
+            Err(error) => tracing::debug!(%error, "a node answered a lookup with nonsense"),
         }
     }
 }

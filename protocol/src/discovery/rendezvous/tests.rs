@@ -278,10 +278,10 @@ fn a_lookup_merges_answers_and_ends_when_they_agree() {
     let only_b = sealed(&group(1), &b, now()).encode();
     let mut lookup = Lookup::new(Cloud::global(), group(1).key());
     let mut heard = |value: &[u8]| lookup.heard(value, now());
-    assert_eq!(heard(&only_a), Ok(Progress::Continue));
+    assert_eq!(heard(&only_a), Ok(Progress::News));
     assert_eq!(heard(b"rubbish"), Err(SetError::Malformed));
     assert_eq!(heard(&only_a), Ok(Progress::Continue));
-    assert_eq!(heard(&only_b), Ok(Progress::Continue));
+    assert_eq!(heard(&only_b), Ok(Progress::News));
     assert_eq!(heard(&only_a), Ok(Progress::Continue));
     assert_eq!(heard(&only_b), Ok(Progress::Continue));
     assert_eq!(heard(&only_b), Ok(Progress::Enough));
