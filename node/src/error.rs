@@ -339,3 +339,44 @@ fn holder(pid: Option<u32>) -> String {
     pid.map(|pid| format!(" by process {pid}"))
         .unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_system_says_becomes_what_to_do() {
+        let of = |kind: io::ErrorKind| Error::io("/x", kind.into());
+        assert_eq!(of(io::ErrorKind::StorageFull).code(), "disk_full");
+        assert_eq!(
+            of(io::ErrorKind::QuotaExceeded).original(),
+            Some("PEER_E_DISK_FULL")
+        );
+        assert_eq!(of(io::ErrorKind::PermissionDenied).code(), "no_key_access");
+        assert_eq!(
+            of(io::ErrorKind::NotADirectory).kind(),
+            ErrorKind::Unavailable
+        );
+    }
+
+    #[test]
+    fn causes_are_told_once() {
+        let name = NameError::ControlCharacter;
+        let error = Error::from(InvitationError::BadNote(name.clone()));
+        assert_eq!(
+            error.full_text(),
+            format!("the note cannot be used: {name}")
+        );
+        let error = Error::io("/x", io::ErrorKind::PermissionDenied.into());
+        assert_eq!(error.full_text(), error.to_string());
+    }
+
+    #[test]
+    fn exit_codes_differ() {
+        let mut codes: Vec<u8> = ErrorKind::ALL.iter().map(|kind| kind.exit_code()).collect();
+        codes.sort_unstable();
+        codes.dedup();
+        assert_eq!(codes.len(), ErrorKind::ALL.len());
+        assert!(!codes.contains(&0));
+    }
+}

@@ -292,7 +292,13 @@ fn the_example_configuration_is_read() {
         .map(|line| format!("{line}\n"))
         .collect();
     assert!(examples.contains("\nlisten = ["));
-    peerage::settings::Layer::from_toml(&examples).unwrap();
+    let layer = peerage::settings::Layer::from_toml(&examples).unwrap();
+    // What it says of the defaults is so.
+    let defaults = peerage::Settings::in_folder("/");
+    assert_eq!(layer.listen, Some(defaults.listen));
+    assert_eq!(layer.max_identities, Some(defaults.max_identities));
+    assert_eq!(layer.log.level, Some(defaults.log.level));
+    assert_eq!(layer.log.format, Some(defaults.log.format));
 }
 
 proptest! {

@@ -29,6 +29,29 @@ async fn start(place: &Place) -> Node {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_new_identity_is_named_after_its_key_and_classifier() {
+    let place = Place::new();
+    let node = start(&place).await;
+    let of = |friendly_name: Option<&str>| NewIdentity {
+        classifier: Some("work".to_owned()),
+        friendly_name: friendly_name.map(str::to_owned),
+    };
+    let first = node.create_identity(of(None)).await.unwrap();
+    assert!(first.name.ends_with(".work"));
+    assert_eq!(first.friendly_name, first.name);
+    let second = node.create_identity(of(Some("Ada"))).await.unwrap();
+    assert_ne!(first.name[..40], second.name[..40]);
+    // Friendly names need not be unique, but then they name nobody.
+    let third = node.create_identity(of(Some("Ada"))).await.unwrap();
+    assert_eq!(second.friendly_name, third.friendly_name);
+    let error = node.identity(Some("Ada")).await.unwrap_err();
+    assert_eq!(error.code(), "identity_ambiguous");
+    assert_eq!(node.identity(Some(&third.name[..12])).await.unwrap(), third);
+    assert_eq!(node.identity(Some(&third.name)).await.unwrap(), third);
+    node.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_same_key_and_classifier_twice_is_one_identity() {
     let place = Place::new();
     let node = start(&place).await;

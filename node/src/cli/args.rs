@@ -42,16 +42,31 @@ pub struct Cli {
 #[derive(Debug, Clone, Default, Args)]
 pub struct Global {
     /// Folder of everything the node keeps [default: $XDG_DATA_HOME/peerage or ~/.local/share/peerage] [env: PEERAGE_DATA_DIR]
-    #[arg(long, global = true, value_name = "FOLDER")]
+    #[arg(
+        long,
+        global = true,
+        help_heading = "For every command",
+        value_name = "FOLDER"
+    )]
     pub data_dir: Option<PathBuf>,
     /// Unix socket of the local API [default: api.sock in the data folder] [env: PEERAGE_SOCKET]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(
+        long,
+        global = true,
+        help_heading = "For every command",
+        value_name = "FILE"
+    )]
     pub socket: Option<PathBuf>,
     /// Configuration file [default: ~/.config/peerage/peerage.toml, if it exists] [env: PEERAGE_CONFIG]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(
+        long,
+        global = true,
+        help_heading = "For every command",
+        value_name = "FILE"
+    )]
     pub config: Option<PathBuf>,
     /// Answer in JSON, errors too
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "For every command")]
     pub json: bool,
 }
 
@@ -102,7 +117,7 @@ pub enum Command {
 /// `peerage up`
 #[derive(Debug, Clone, Default, Args)]
 #[command(
-    after_help = "Examples:\n  peerage up\n  peerage --data-dir /tmp/ada up --listen /ip4/127.0.0.1/udp/0/quic-v1\n\nThe passphrase of protected identities is read from PEERAGE_PASSPHRASE or passphrase_file."
+    after_help = "Examples:\n  peerage up\n  peerage --data-dir /tmp/ada up --listen /ip4/127.0.0.1/udp/0/quic-v1\n\nThe passphrase of protected identities comes from PEERAGE_PASSPHRASE or passphrase_file, else it is asked for."
 )]
 pub struct UpArgs {
     /// Address to listen on; may be repeated [default: UDP port 3587 on every address] [env: PEERAGE_LISTEN]

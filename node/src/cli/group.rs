@@ -124,12 +124,10 @@ async fn show(client: &Client, group: GroupArg, output: Output) -> Result<(), Fa
         neighbour_list: client.get(&path.below("/neighbours")).await?,
     };
     output.show(&shown, |shown| {
-        format!(
-            "{}\n{}\n\n{}",
-            group_fields(&shown.group),
-            fields(&[("fingerprint", shown.fingerprint.clone())]),
-            neighbour_table(&shown.neighbour_list)
-        )
+        let mut rows = group_rows(&shown.group);
+        rows.push(("fingerprint", shown.fingerprint.clone()));
+        let neighbours = neighbour_table(&shown.neighbour_list);
+        format!("{}\n\n{neighbours}", fields(&rows))
     })
 }
 
@@ -162,7 +160,11 @@ pub(super) fn group_table(groups: &[GroupInfo]) -> String {
 }
 
 fn group_fields(group: &GroupInfo) -> String {
-    fields(&[
+    fields(&group_rows(group))
+}
+
+fn group_rows(group: &GroupInfo) -> Vec<(&'static str, String)> {
+    vec![
         ("group", harmless(&group.friendly_name)),
         ("name", group.name.clone()),
         ("comment", harmless(&group.comment)),
@@ -180,7 +182,7 @@ fn group_fields(group: &GroupInfo) -> String {
                 .as_deref()
                 .map_or_else(|| "for ever".to_owned(), short_time),
         ),
-    ])
+    ]
 }
 
 fn member_table(members: &[MemberInfo]) -> String {

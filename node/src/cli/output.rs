@@ -88,7 +88,7 @@ pub(super) fn table<const N: usize>(
     if table.row_count() == 0 {
         return empty.to_owned();
     }
-    table.trim_fmt()
+    lines(&table)
 }
 
 /// Names and values below each other.
@@ -98,7 +98,21 @@ pub(super) fn fields(rows: &[(&str, String)]) -> String {
     for (name, value) in rows {
         table.add_row([*name, value.as_str()]);
     }
-    table.trim_fmt()
+    lines(&table)
+}
+
+/// Without the padding at both ends.
+fn lines(table: &Table) -> String {
+    let lines: Vec<String> = table
+        .lines()
+        .map(|line| {
+            line.strip_prefix(' ')
+                .unwrap_or(&line)
+                .trim_end()
+                .to_owned()
+        })
+        .collect();
+    lines.join("\n")
 }
 
 /// `2026-11-22 18:30:00Z` from RFC 3339.
@@ -159,6 +173,17 @@ mod tests {
             "2026-11-22 18:30:00Z"
         );
         assert_eq!(short_time("never"), "never");
+    }
+
+    #[test]
+    fn tables_begin_at_the_margin() {
+        let rows = [["a".to_owned(), "b".to_owned()]];
+        assert_eq!(table(["ONE", "TWO"], rows, "none"), "ONE  TWO\na    b");
+        assert_eq!(table(["ONE"], [], "none"), "none");
+        assert_eq!(
+            fields(&[("x", String::new()), ("long", "y\nz".to_owned())]),
+            "x\nlong  y\n      z"
+        );
     }
 
     #[test]
