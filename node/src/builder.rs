@@ -9,7 +9,10 @@ use std::{
 
 use peerage_protocol::{
     engine::Engine,
-    net::{kad, translate::Network},
+    net::{
+        kad,
+        translate::{ListenError, Network},
+    },
 };
 use peerage_records::store::{
     Store,
@@ -160,13 +163,12 @@ async fn listen(network: &mut Network, settings: &Settings) -> Result<()> {
         network.add_external_address(address.clone());
     }
     for address in &settings.listen {
-        let refused = |reason: String| Error::UnableToListen {
-            address: address.to_string(),
-            reason,
-        };
         network
             .listen(address.clone())
-            .map_err(|error| refused(error.to_string()))?;
+            .map_err(|ListenError { address, reason }| Error::UnableToListen {
+                address: address.to_string(),
+                reason,
+            })?;
     }
     if settings.listen.is_empty() {
         return Ok(());

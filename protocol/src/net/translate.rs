@@ -71,18 +71,14 @@ pub struct Counts {
     pub frames_dropped: u64,
 }
 
-/// Why the node cannot listen.
+/// The node cannot listen: the address is taken, not ours, or no QUIC address.
 #[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum ListenError {
-    /// The address is taken, not ours, or no QUIC address.
-    #[error("cannot listen on {address}: {reason}")]
-    Refused {
-        /// The address asked for.
-        address: Multiaddr,
-        /// The system's words.
-        reason: String,
-    },
+#[error("cannot listen on {address}: {reason}")]
+pub struct ListenError {
+    /// The address asked for.
+    pub address: Multiaddr,
+    /// The system's words.
+    pub reason: String,
 }
 
 impl std::fmt::Debug for Network {
@@ -148,9 +144,9 @@ impl Network {
     pub fn listen(&mut self, address: Multiaddr) -> Result<ListenerId, ListenError> {
         self.swarm
             .listen_on(address.clone())
-            .map_err(|error| ListenError::Refused {
+            .map_err(|error| ListenError {
                 address,
-                reason: error.to_string(),
+                reason: in_words(&error),
             })
     }
 
@@ -216,7 +212,7 @@ impl Network {
                 reason: Err(error), ..
             } = &event
             {
-                return Err(error.to_string());
+                return Err(in_words(error));
             }
             self.on_swarm_event(event);
         }
@@ -542,6 +538,15 @@ impl Network {
             Err(error) => tracing::debug!(%error, "a node answered a lookup with nonsense"),
         }
     }
+}
+
+/// The innermost cause, which is the one that says something: libp2p's own wrappings print as nothing.
+fn in_words(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
 }
 
 fn is_loopback(address: &Multiaddr) -> bool {
