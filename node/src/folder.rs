@@ -14,7 +14,10 @@
 //! `ID` is the 128-bit id of a peer name, in hex. The folder is 0700 and every file 0600. A file
 //! is replaced whole, so that after a crash it is the old or the new one.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+};
 
 use data_encoding::HEXLOWER;
 use libp2p::identity::Keypair;
@@ -44,7 +47,7 @@ const MAX_FILE_BYTES: u64 = 256 * 1024;
 #[derive(Debug)]
 pub struct DataFolder {
     path: PathBuf,
-    _lock: FolderLock,
+    lock: Mutex<Option<FolderLock>>,
 }
 
 impl DataFolder {
@@ -58,11 +61,31 @@ impl DataFolder {
         files::private_folder(path)?;
         let path = std::path::absolute(path).map_err(|error| Error::io(path, error))?;
         let lock = FolderLock::take(&path)?;
-        let folder = Self { path, _lock: lock };
+        let folder = Self {
+            path,
+            lock: Mutex::new(Some(lock)),
+        };
         folder.check_format()?;
         files::private_folder(&folder.path.join("identities"))?;
         files::private_folder(&folder.path.join("groups"))?;
         Ok(folder)
+    }
+
+    /// Lets another node have the folder. Nothing is written through this one afterwards.
+    pub fn release(&self) {
+        self.lock
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+    }
+
+    /// Whether the folder is still ours.
+    ///
+    /// # Errors
+    /// [`Error::ShuttingDown`] after [`release`](Self::release).
+    pub fn check_held(&self) -> Result<(), Error> {
+        let lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        lock.as_ref().map(|_| ()).ok_or(Error::ShuttingDown)
     }
 
     /// Where it is.
@@ -100,6 +123,7 @@ impl DataFolder {
             .to_protobuf_encoding()
             .map(zeroize::Zeroizing::new)
             .map_err(|error| Error::Internal(error.to_string()))?;
+        self.check_held()?;
         files::write(&path, &bytes)?;
         Ok(key)
     }

@@ -272,8 +272,9 @@ impl Node {
         self.open_group(group, identity).await?.delete().await
     }
 
-    /// Goes offline with all groups, says goodbye to the neighbours and closes the store.
-    /// Every handle answers [`Error::ShuttingDown`] afterwards. Shutting down twice is fine.
+    /// Goes offline with all groups, says goodbye to the neighbours, closes the store and leaves
+    /// the folder to whoever opens it next. Every handle answers [`Error::ShuttingDown`]
+    /// afterwards. Shutting down twice is fine.
     ///
     /// # Errors
     /// Only when a part of the node did not end as it should.
@@ -283,9 +284,16 @@ impl Node {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
-        let Some(Running { run, store }) = running else {
+        let Some(running) = running else {
             return Ok(());
         };
+        let ended = self.end(running).await;
+        // Handles may live on, the next node need not wait for them.
+        self.inner.vault().folder().release();
+        ended
+    }
+
+    async fn end(&self, Running { run, store }: Running) -> Result<()> {
         let (done, finished) = oneshot::channel();
         if self
             .inner
@@ -424,7 +432,12 @@ impl Inner {
         work: impl FnOnce(&mut Vault) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let inner = Arc::clone(self);
-        tokio::task::spawn_blocking(move || work(&mut inner.vault()))
+        let work = move || {
+            let mut vault = inner.vault();
+            vault.folder().check_held()?;
+            work(&mut vault)
+        };
+        tokio::task::spawn_blocking(work)
             .await
             .map_err(|error| Error::Internal(error.to_string()))?
     }

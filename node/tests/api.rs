@@ -75,6 +75,57 @@ fn records_are_made_read_changed_and_deleted() {
 }
 
 #[test]
+fn a_group_is_made_offline_listed_and_deleted() {
+    let place = Place::new();
+    let _daemon = place.start();
+    place.json(["id", "new", "--friendly-name", "Ada"]);
+    let make = |body: Value| place.post("/v1/groups", &body);
+    for (body, code) in [
+        (json!({ "name": "mine" }), "invalid_input"),
+        (
+            json!({ "classifier": "x".repeat(150) }),
+            "classifier_too_long",
+        ),
+        (
+            json!({ "friendly_name": "x".repeat(256) }),
+            "invalid_friendly_name",
+        ),
+        (json!({ "comment": "x".repeat(256) }), "invalid_input"),
+        (json!({ "identity": "nobody" }), "identity_not_found"),
+    ] {
+        let refused = make(body.clone());
+        assert_eq!(refused.code(), code, "{body}");
+    }
+    assert_eq!(
+        place.get("/v1/groups").json(),
+        json!([]),
+        "what was refused left nothing"
+    );
+    let answer = make(json!({ "classifier": "chess", "comment": "on Tuesdays" }));
+    assert_eq!(answer.status, 201);
+    let group = answer.json();
+    assert_eq!(
+        (&group["status"], &group["role"]),
+        (&json!("offline"), &json!("admin"))
+    );
+    assert_eq!(
+        (&group["comment"], &group["synchronised"]),
+        (&json!("on Tuesdays"), &json!(true))
+    );
+    assert!(group["name"].as_str().unwrap().ends_with(".chess"));
+    assert_eq!(place.get("/v1/groups").json(), json!([group]));
+    let path = answer.header("location").unwrap().to_owned();
+    assert_eq!(place.get(&path).json(), group);
+    assert_eq!(place.http("DELETE", &path, None).status, 204);
+    assert_eq!(place.get("/v1/groups").json(), json!([]));
+    let again = place.http("DELETE", &path, None);
+    assert_eq!(
+        (again.status, &again.json()["original"]),
+        (404, &json!("PEER_E_NOT_FOUND"))
+    );
+}
+
+#[test]
 fn a_list_gives_what_is_asked_for_until_there_is_no_more() {
     let (place, _daemon, group) = with_group();
     for text in ["a", "b", "c", "d", "e"] {

@@ -48,6 +48,8 @@ fn without_a_daemon_it_says_how_to_start_one() {
         (code, &problem["code"]),
         (6, &Value::from("daemon_unreachable"))
     );
+    assert_eq!(problem["original"], "PEER_E_NOT_INITIALIZED");
+    assert!(!place.data().exists(), "asking changes nothing");
 }
 
 #[test]

@@ -281,3 +281,31 @@ fn its_log_holds_no_secret() {
         assert!(!log.contains(&secret), "{secret:?} is in the log");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_was_shut_down_answers_nothing_and_may_start_again() {
+    let place = Place::new();
+    let start = || async {
+        let mut settings = peerage::Settings::in_folder(place.data());
+        settings.listen = vec![common::LOOPBACK.parse().unwrap()];
+        peerage::Node::builder(settings).start().await.unwrap()
+    };
+    let node = start().await;
+    node.create_identity(peerage::NewIdentity::default())
+        .await
+        .unwrap();
+    let group = node
+        .create_group(peerage::NewGroup::default())
+        .await
+        .unwrap();
+    node.shutdown().await.unwrap();
+    node.shutdown().await.unwrap();
+    assert_eq!(node.status().await.unwrap_err().code(), "shutting_down");
+    assert_eq!(group.info().await.unwrap_err().code(), "shutting_down");
+    let late = node.create_identity(peerage::NewIdentity::default()).await;
+    assert_eq!(late.unwrap_err().code(), "shutting_down");
+    // The old handles do not hold the folder.
+    let again = start().await;
+    assert_eq!(again.groups().await.unwrap().len(), 1);
+    again.shutdown().await.unwrap();
+}

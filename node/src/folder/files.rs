@@ -167,7 +167,10 @@ mod tests {
         write(&path, b"whole").unwrap();
         fs::write(unfinished(&path), b"ha").unwrap();
         assert_eq!(read(&path, 10).unwrap().unwrap(), b"whole");
-        assert_eq!(list(folder.path(), "pem").unwrap(), std::slice::from_ref(&path));
+        assert_eq!(
+            list(folder.path(), "pem").unwrap(),
+            std::slice::from_ref(&path)
+        );
         write(&path, b"next").unwrap();
         assert_eq!(read(&path, 10).unwrap().unwrap(), b"next");
     }

@@ -35,6 +35,7 @@ impl DataFolder {
         passphrase: Option<&str>,
         now: Timestamp,
     ) -> Result<(), Error> {
+        self.check_held()?;
         let created = match self.identity_facts(identity.name()) {
             Ok(facts) => facts.created,
             Err(Error::IdentityNotFound { .. }) => now,
@@ -92,6 +93,7 @@ impl DataFolder {
     /// # Errors
     /// [`Error::IdentityNotFound`], or when the file cannot be removed.
     pub fn delete_identity(&self, name: &PeerName) -> Result<(), Error> {
+        self.check_held()?;
         if !files::remove(&self.identity_path(name))? {
             return Err(not_found(name));
         }
@@ -125,6 +127,7 @@ impl DataFolder {
     /// # Errors
     /// When it cannot be written.
     pub fn set_default_identity(&self, name: &PeerName) -> Result<(), Error> {
+        self.check_held()?;
         files::write(&self.default_path(), format!("{name}\n").as_bytes())
     }
 

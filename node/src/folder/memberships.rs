@@ -99,6 +99,7 @@ impl DataFolder {
         holder: &Identity,
         passphrase: Option<&str>,
     ) -> Result<(), Error> {
+        self.check_held()?;
         let root = membership.root()?;
         files::private_folder(&self.groups_of(&membership.identity))?;
         if let Some(key) = &membership.group_key {
@@ -163,6 +164,7 @@ impl DataFolder {
     /// # Errors
     /// [`Error::GroupNotFound`], or when a file cannot be removed.
     pub fn delete_membership(&self, identity: &PeerName, group: &GroupId) -> Result<(), Error> {
+        self.check_held()?;
         // The file is named after the first half of the same hash.
         let name = HEXLOWER.encode(&group.as_bytes()[..16]);
         let folder = self.groups_of(identity);

@@ -68,6 +68,29 @@ fn a_second_node_is_refused_and_told_who_has_the_folder() {
 }
 
 #[test]
+fn a_released_folder_is_written_by_its_next_holder_only() {
+    let base = tempfile::tempdir().unwrap();
+    let first = DataFolder::open(base.path()).unwrap();
+    let ada = identity("");
+    first.release();
+    let second = DataFolder::open(base.path()).unwrap();
+    let before = contents(base.path());
+    let kept = membership(&ada);
+    let group = kept.root().unwrap().id();
+    for refused in [
+        first.save_identity(&ada, None, NOW),
+        first.set_default_identity(ada.name()),
+        first.delete_identity(ada.name()),
+        first.save_membership(&kept, &ada, None),
+        first.delete_membership(ada.name(), &group),
+    ] {
+        assert_eq!(refused.unwrap_err().code(), "shutting_down");
+    }
+    assert_eq!(contents(base.path()), before);
+    second.save_identity(&ada, None, NOW).unwrap();
+}
+
+#[test]
 fn everything_is_for_the_owner_alone() {
     let base = tempfile::tempdir().unwrap();
     let path = base.path().join("data");
