@@ -189,7 +189,7 @@ impl Node {
             })
             .await?;
         self.open_replica(replica, &membership, identity).await?;
-        Ok(self.handle_of(replica, &membership)?)
+        self.handle_of(replica, &membership)
     }
 
     /// Joins a group by invitation, as the invited identity: the one named, else the one of ours
@@ -224,7 +224,7 @@ impl Node {
             })
             .await?;
         self.open_replica(replica, &membership, identity).await?;
-        Ok(self.handle_of(replica, &membership)?)
+        self.handle_of(replica, &membership)
     }
 
     /// The groups of all identities.

@@ -231,7 +231,7 @@ impl Run {
     /// Carries out everything the engine has to say.
     async fn carry_out(&mut self) {
         while let Some(output) = self.engine.poll_output() {
-            let Err(output) = self.network.carry_out(output) else {
+            let Some(output) = self.network.carry_out(output) else {
                 continue;
             };
             let asked = match output {

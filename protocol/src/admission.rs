@@ -202,10 +202,6 @@ pub struct Chooser {
 
 /// What a Reply led to.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a value that lives for one statement"
-)]
 pub enum Outcome {
     /// Send the frame, then open the link.
     Admitted(Admitted, Vec<u8>),

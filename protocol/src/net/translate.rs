@@ -219,11 +219,8 @@ impl Network {
         Ok(())
     }
 
-    /// Carries out an output; gives back what is not the network's business.
-    ///
-    /// # Errors
-    /// The output itself, when it is for the store or the application.
-    pub fn carry_out(&mut self, output: Output) -> Result<(), Output> {
+    /// Carries out an output; gives back what is for the store or the application.
+    pub fn carry_out(&mut self, output: Output) -> Option<Output> {
         match output {
             Output::Dial { peer, addresses } => self.dial_peer(peer, addresses),
             Output::Knock { peer, bytes } => {
@@ -293,9 +290,9 @@ impl Network {
             other @ (Output::Put { .. }
             | Output::Read { .. }
             | Output::Reply { .. }
-            | Output::Emit(_)) => return Err(other),
+            | Output::Emit(_)) => return Some(other),
         }
-        Ok(())
+        None
     }
 
     fn groups(&mut self) -> &mut group_net::GroupNet {
