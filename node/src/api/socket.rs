@@ -25,9 +25,8 @@ impl Listener {
     /// Binds beside the path and renames, so that the socket never exists with wider permissions.
     pub(super) fn bind(path: &Path) -> Result<Self, Error> {
         refuse_living(path)?;
-        let mut name = path.file_name().unwrap_or_default().to_owned();
-        name.push(format!(".{}", std::process::id()));
-        let unfinished = path.with_file_name(name);
+        // Short, because the path of a socket has about 100 bytes.
+        let unfinished = path.with_file_name(format!(".{}", std::process::id()));
         let bound = remove_socket(&unfinished)
             .and_then(|()| UnixListener::bind(&unfinished))
             .and_then(|listener| {
@@ -42,7 +41,13 @@ impl Listener {
             }),
             Err(error) => {
                 let _ = fs::remove_file(&unfinished);
-                Err(Error::io(path, error))
+                Err(match error.kind() {
+                    io::ErrorKind::InvalidInput => Error::InvalidSetting {
+                        field: "socket".to_owned(),
+                        reason: format!("{} is no path for a socket: {error}", path.display()),
+                    },
+                    _ => Error::io(path, error),
+                })
             }
         }
     }
@@ -116,6 +121,16 @@ mod tests {
         drop(second);
         assert!(!path.exists());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_path_too_long_for_a_socket_is_a_wrong_setting() {
+        let folder = tempfile::tempdir().unwrap();
+        let deep = folder.path().join("x".repeat(100));
+        fs::create_dir(&deep).unwrap();
+        let error = Listener::bind(&deep.join("api.sock")).unwrap_err();
+        assert_eq!(error.code(), "invalid_setting");
+        assert_eq!(fs::read_dir(&deep).unwrap().count(), 0);
     }
 
     #[tokio::test]

@@ -61,7 +61,8 @@ impl Output {
         let text = match self {
             Self::Json => format!("{}\n", pretty(problem.as_ref())),
             Self::Text => {
-                let mut text = format!("error: {}\n", problem.detail);
+                let lines: Vec<_> = problem.detail.lines().map(harmless).collect();
+                let mut text = format!("error: {}\n", lines.join("\n"));
                 if let Some(next_step) = &problem.next_step {
                     text.push_str(&format!("next:  {next_step}\n"));
                 }

@@ -130,6 +130,9 @@ impl Error {
             Self::WrongPassphrase { .. } => "check PEERAGE_PASSPHRASE or the passphrase file",
             Self::PassphraseNeeded { .. } => "set PEERAGE_PASSPHRASE or passphrase_file",
             Self::DiskFull { .. } => "free some space and try again; nothing was lost",
+            Self::InvalidSetting { field, .. } if field == "socket" => {
+                "choose another path with --socket"
+            }
             Self::UnsafeEnvironment { variable, .. } => {
                 return Some(format!("unset {variable} and start again"));
             }
