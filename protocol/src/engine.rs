@@ -63,6 +63,8 @@ pub struct Engine {
     exchanges: BTreeMap<ExchangeNumber, Exchange>,
     /// Exchanges to be refused, each at its time, so that no refusal is told from another.
     refusals: VecDeque<(Instant, ExchangeNumber)>,
+    /// Neighbours sent away, and when their links are closed if they do not close them.
+    leaving: VecDeque<(Instant, GroupId, PeerId)>,
     operations: BTreeMap<OperationId, Operation>,
     next_operation: OperationId,
     outputs: VecDeque<Output>,
@@ -90,6 +92,7 @@ impl Engine {
             connected: BTreeSet::new(),
             exchanges: BTreeMap::new(),
             refusals: VecDeque::new(),
+            leaving: VecDeque::new(),
             operations: BTreeMap::new(),
             next_operation: 0,
             outputs: VecDeque::new(),
@@ -166,7 +169,8 @@ impl Engine {
             .values()
             .filter_map(|group| group.next_wakeup(now))
             .min();
-        refusals.into_iter().chain(groups).min()
+        let leaving = self.leaving.front().map(|(at, ..)| *at);
+        refusals.into_iter().chain(leaving).chain(groups).min()
     }
 
     /// What is known about an open group.
@@ -184,6 +188,13 @@ impl Engine {
             self.refusals.pop_front();
             self.exchanges.remove(&exchange);
             self.outputs.push_back(Output::EndExchange { exchange });
+        }
+        while let Some((at, group, peer)) = self.leaving.front().copied() {
+            if at > now.instant {
+                break;
+            }
+            self.leaving.pop_front();
+            self.outputs.push_back(Output::CloseLink { group, peer });
         }
         let due: Vec<ReplicaId> = self
             .groups

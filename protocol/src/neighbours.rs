@@ -4,6 +4,10 @@
 //! below [`WANTED_NEIGHBOURS`]. A full node still takes a peer that has fewer than the minimum,
 //! and sends one of its own away with referrals (the rule of HyParView, Leitão et al. 2007), so
 //! nobody is left alone at a full table.
+//!
+//! Now and then a node with neighbours enough *explores*: it takes a random other member in exchange
+//! for one of its neighbours. So two halves of a group that were cut apart, and are each content, find
+//! each other again.
 
 use std::{
     collections::BTreeMap,
@@ -75,6 +79,8 @@ pub struct Neighbours {
     links: BTreeMap<PeerId, Neighbour>,
     candidates: BTreeMap<PeerId, Candidate>,
     banned: BTreeMap<PeerId, Instant>,
+    /// Whom we approach without lacking neighbours.
+    exploring: Option<PeerId>,
 }
 
 impl Neighbours {
@@ -180,6 +186,41 @@ impl Neighbours {
             .collect()
     }
 
+    /// Chooses a member that is none of our neighbours, to be approached although we lack none.
+    pub fn explore(
+        &mut self,
+        now: Instant,
+        rng: &mut impl Rng,
+    ) -> Option<(PeerId, Vec<Multiaddr>)> {
+        if self.links.len() < WANTED_NEIGHBOURS || self.under_way() > 0 {
+            return None;
+        }
+        let (links, banned) = (&self.links, &self.banned);
+        let (peer, candidate) = self
+            .candidates
+            .iter_mut()
+            .filter(|(peer, c)| {
+                c.not_before <= now && !links.contains_key(peer) && !banned.contains_key(peer)
+            })
+            .choose(rng)?;
+        candidate.approach = Some(now);
+        self.exploring = Some(*peer);
+        Some((*peer, candidate.addresses.clone()))
+    }
+
+    /// Whether this peer is to take the place of a neighbour.
+    #[must_use]
+    pub fn is_explored(&self, peer: &PeerId) -> bool {
+        self.exploring.as_ref() == Some(peer)
+    }
+
+    /// Whether a link to this peer takes the place of another.
+    #[must_use]
+    pub fn displaces(&self, peer: &PeerId) -> bool {
+        let many = self.is_explored(peer) && self.links.len() > WANTED_NEIGHBOURS;
+        (self.is_full() || many) && !self.links.contains_key(peer)
+    }
+
     fn under_way(&self) -> usize {
         self.candidates
             .values()
@@ -204,6 +245,7 @@ impl Neighbours {
     /// A link opened.
     pub fn opened(&mut self, admitted: &Admitted, timestamp: Timestamp, now: Instant) {
         self.suggest(admitted.peer, admitted.addresses.clone(), now);
+        self.explored(&admitted.peer);
         if let Some(candidate) = self.candidates.get_mut(&admitted.peer) {
             candidate.failures = 0;
             candidate.approach = None;
@@ -231,8 +273,15 @@ impl Neighbours {
         Some(neighbour)
     }
 
+    fn explored(&mut self, peer: &PeerId) {
+        if self.is_explored(peer) {
+            self.exploring = None;
+        }
+    }
+
     /// An attempt failed; the next one comes after a longer pause.
     pub fn failed(&mut self, peer: &PeerId, now: Instant, rng: &mut impl Rng) {
+        self.explored(peer);
         let Some(candidate) = self.candidates.get_mut(peer) else {
             return;
         };
@@ -249,6 +298,7 @@ impl Neighbours {
         if self.banned.len() < MAX_CANDIDATES {
             self.banned.insert(peer, now + BAN);
         }
+        self.explored(&peer);
         self.candidates.remove(&peer);
     }
 

@@ -10,7 +10,7 @@
 //! record converge in one pass.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     time::{Duration, Instant},
 };
 
@@ -29,6 +29,9 @@ pub const MAX_ROUNDS: u32 = 64;
 pub const MAX_DIFFERENCES: usize = 250_000;
 /// A session in which nothing arrives for so long has failed.
 pub const STALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// A session that takes longer is given up; what it moved stays, and the next one moves the rest. So a
+/// neighbour that always answers a little cannot hold a session for good.
+pub const MAX_SESSION: Duration = Duration::from_secs(600);
 /// Hashes in one request.
 const WANT_BATCH: usize = 256;
 /// Requests unanswered at once: one travels while one is verified.
@@ -64,6 +67,9 @@ pub enum ReconcileError {
     /// A frame that was not asked for.
     #[error("unexpected frame")]
     OutOfTurn,
+    /// More records in an answer than were asked for, or none where more was promised.
+    #[error("an answer that does not fit its question")]
+    BadAnswer,
 }
 
 /// The initiator's side of one reconciliation with one neighbour.
@@ -75,12 +81,21 @@ pub struct Session {
     need: Vec<EnvelopeHash>,
     have: Vec<EnvelopeHash>,
     next_request: u32,
-    wants: BTreeSet<u32>,
+    /// What was asked under each number and has not come yet.
+    wants: BTreeMap<u32, Want>,
     offers: BTreeSet<u32>,
     reading: bool,
     storing: usize,
+    began: Instant,
     last_progress: Instant,
     tally: Tally,
+}
+
+/// A question that is being answered.
+#[derive(Debug)]
+struct Want {
+    missing: BTreeSet<EnvelopeHash>,
+    answered: bool,
 }
 
 /// What a session moved.
@@ -119,10 +134,11 @@ impl Session {
             need: Vec::new(),
             have: Vec::new(),
             next_request: 0,
-            wants: BTreeSet::new(),
+            wants: BTreeMap::new(),
             offers: BTreeSet::new(),
             reading: false,
             storing: 0,
+            began: now,
             last_progress: now,
             tally: Tally::default(),
         };
@@ -144,7 +160,7 @@ impl Session {
     /// When it has to be given up unless something happens.
     #[must_use]
     pub fn deadline(&self) -> Instant {
-        self.last_progress + STALL_TIMEOUT
+        (self.last_progress + STALL_TIMEOUT).min(self.began + MAX_SESSION)
     }
 
     /// Takes the snapshot asked for, and opens the comparison.
@@ -195,24 +211,34 @@ impl Session {
         }
     }
 
-    /// Notes that `count` records arrived for `request` and go to the store.
+    /// Notes that these records arrived for `request` and go to the store. What an answer leaves out
+    /// because it grew too long is asked for again.
     ///
     /// # Errors
-    /// When nothing was asked under that number.
+    /// When they were not asked for under that number.
     pub fn on_records(
         &mut self,
         request: u32,
-        count: usize,
+        records: &[EnvelopeHash],
         last: bool,
         now: Instant,
     ) -> Result<Vec<Step>, ReconcileError> {
-        if !self.wants.contains(&request) {
-            return Err(ReconcileError::OutOfTurn);
+        let want = self
+            .wants
+            .get_mut(&request)
+            .ok_or(ReconcileError::OutOfTurn)?;
+        let asked_for = records.iter().all(|hash| want.missing.remove(hash));
+        if !asked_for || (records.is_empty() && !last) {
+            return Err(ReconcileError::BadAnswer);
         }
+        want.answered |= !records.is_empty();
         self.last_progress = now;
-        self.tally.received += count as u64;
-        if last {
-            self.wants.remove(&request);
+        self.tally.received += records.len() as u64;
+        if last && let Some(want) = self.wants.remove(&request) {
+            // Who sends nothing of what it is asked for has it no more.
+            if want.answered {
+                self.need.extend(want.missing);
+            }
         }
         Ok(self.exchange())
     }
@@ -230,8 +256,15 @@ impl Session {
     }
 
     /// Takes envelopes read from our store, packed into frames, and offers them.
-    pub fn on_envelopes(&mut self, frames: Vec<Vec<ByteBuf>>, now: Instant) -> Vec<Step> {
+    /// `later` did not fit and is read again in its turn.
+    pub fn on_envelopes(
+        &mut self,
+        frames: Vec<Vec<ByteBuf>>,
+        later: Vec<EnvelopeHash>,
+        now: Instant,
+    ) -> Vec<Step> {
         self.last_progress = now;
+        self.have.extend(later);
         self.reading = false;
         let mut steps = Vec::new();
         for envelopes in frames {
@@ -266,7 +299,9 @@ impl Session {
             let rest = self.need.len().saturating_sub(WANT_BATCH);
             let hashes = self.need.split_off(rest);
             let request = self.request();
-            self.wants.insert(request);
+            let missing = hashes.iter().copied().collect();
+            let answered = false;
+            self.wants.insert(request, Want { missing, answered });
             steps.push(Step::Send(LinkFrame::Want {
                 request,
                 hashes: hashes
@@ -330,10 +365,12 @@ pub fn respond(summary: Summary, message: &[u8]) -> Result<Vec<u8>, ReconcileErr
 }
 
 fn take_up(list: &mut Vec<EnvelopeHash>, ids: Vec<Id>) {
-    let room = MAX_DIFFERENCES.saturating_sub(list.len());
-    list.extend(
-        ids.into_iter()
-            .take(room)
-            .map(|id| EnvelopeHash::from_bytes(id.to_bytes())),
-    );
+    let mut hashes: Vec<EnvelopeHash> = ids
+        .into_iter()
+        .map(|id| EnvelopeHash::from_bytes(id.to_bytes()))
+        .collect();
+    // They come out of a hash table; runs of the same seed have to be equal.
+    hashes.sort_unstable();
+    hashes.truncate(MAX_DIFFERENCES.saturating_sub(list.len()));
+    list.append(&mut hashes);
 }

@@ -3,8 +3,9 @@
 use libp2p_identity::PeerId;
 use multiaddr::Multiaddr;
 use peerage_records::id::ReplicaId;
+use rand::RngExt;
 
-use super::{Engine, Now, Output};
+use super::{Engine, Now, Output, group::EXPLORATION_INTERVAL};
 use crate::{
     admission::{self, is_chooser},
     binding::NodeBinding,
@@ -53,6 +54,25 @@ impl Engine {
             self.announce(replica, stamp, now);
         }
         self.approach(replica, now);
+        self.explore(replica, now);
+    }
+
+    /// Exchanges a neighbour for another member now and then: see [`crate::neighbours`].
+    fn explore(&mut self, replica: ReplicaId, now: Now) {
+        let Some(state) = self.groups.get_mut(&replica) else {
+            return;
+        };
+        let Some(online) = &mut state.online else {
+            return;
+        };
+        if online.next_exploration > now.instant {
+            return;
+        }
+        let pause = EXPLORATION_INTERVAL.mul_f64(self.rng.random_range(0.5..1.5));
+        online.next_exploration = now.instant + pause;
+        if let Some((peer, addresses)) = state.neighbours.explore(now.instant, &mut self.rng) {
+            self.reach(replica, peer, addresses);
+        }
     }
 
     fn announce(&mut self, replica: ReplicaId, stamp: Stamp, now: Now) {
@@ -150,11 +170,15 @@ impl Engine {
             return;
         }
         for (peer, addresses) in state.neighbours.approach(now.instant, &mut self.rng) {
-            if self.connected.contains(&peer) {
-                self.ask_admission(replica, peer);
-            } else {
-                self.outputs.push_back(Output::Dial { peer, addresses });
-            }
+            self.reach(replica, peer, addresses);
+        }
+    }
+
+    fn reach(&mut self, replica: ReplicaId, peer: PeerId, addresses: Vec<Multiaddr>) {
+        if self.connected.contains(&peer) {
+            self.ask_admission(replica, peer);
+        } else {
+            self.outputs.push_back(Output::Dial { peer, addresses });
         }
     }
 

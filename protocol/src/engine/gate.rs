@@ -1,5 +1,7 @@
 //! Admission exchanges, and what they lead to.
 
+use std::time::Duration;
+
 use libp2p_identity::PeerId;
 use peerage_records::id::ReplicaId;
 
@@ -16,6 +18,11 @@ use crate::{
 /// Refusals waiting for their moment. The network half bounds exchanges per peer; this bounds them
 /// in all, and what is over it is refused at once.
 const MAX_REFUSALS: usize = 4_096;
+
+/// How long a neighbour that is sent away may take to read where else to go.
+const FAREWELL_TIME: Duration = Duration::from_secs(2);
+/// Neighbours sent away whose links are not closed yet, over all groups; over it they are cut at once.
+const MAX_LEAVING: usize = 256;
 
 /// An exchange under way.
 #[derive(Debug)]
@@ -60,8 +67,17 @@ impl Engine {
         exchange: Option<ExchangeNumber>,
         now: Now,
     ) {
-        let presented = self.presented(&replica, now);
-        let (Some(exchange), Some(presented)) = (exchange, presented) else {
+        let Some(exchange) = exchange else {
+            self.approach_failed(replica, &peer, now);
+            return;
+        };
+        // One at a time: two could end as two links under two names, one on each side.
+        if self.is_choosing(replica, &peer) {
+            self.outputs.push_back(Output::EndExchange { exchange });
+            return;
+        }
+        let Some(presented) = self.presented(&replica, now) else {
+            self.outputs.push_back(Output::EndExchange { exchange });
             self.approach_failed(replica, &peer, now);
             return;
         };
@@ -150,6 +166,7 @@ impl Engine {
         now: Now,
     ) {
         let Some(presented) = self.presented(&replica, now) else {
+            self.refuse(exchange, peer, &AdmissionError::UnknownGroup, now);
             return;
         };
         let has_room = self.has_room(replica, heard.admitted());
@@ -226,9 +243,18 @@ impl Engine {
         self.approach(replica, now);
     }
 
+    /// Whether we have sent this peer a Hello for the group and wait for its Reply.
+    fn is_choosing(&self, replica: ReplicaId, peer: &PeerId) -> bool {
+        self.exchanges.values().any(|exchange| {
+            exchange.peer == *peer
+                && matches!(&exchange.state, State::Chooser(of, _) if *of == replica)
+        })
+    }
+
     fn has_room(&self, replica: ReplicaId, newcomer: &Admitted) -> bool {
         self.groups.get(&replica).is_some_and(|state| {
             !state.neighbours.is_full()
+                || state.neighbours.is_explored(&newcomer.peer)
                 || state.neighbours.get(&newcomer.peer).is_some()
                 || usize::from(newcomer.neighbours) < MIN_NEIGHBOURS
         })
@@ -252,7 +278,9 @@ impl Engine {
         // The link is made anew: whatever went on over an earlier one is over.
         let renewed = state.neighbours.get(&peer).is_some();
         state.sync.forget(&peer);
-        let victim = (state.neighbours.is_full() && !renewed)
+        let victim = state
+            .neighbours
+            .displaces(&peer)
             .then(|| state.neighbours.victim(&mut self.rng))
             .flatten();
         if let Some(victim) = victim {
@@ -264,6 +292,8 @@ impl Engine {
         state
             .neighbours
             .opened(admitted, now.timestamp, now.instant);
+        self.leaving
+            .retain(|(_, group, other)| (*group, *other) != (admitted.group, peer));
         self.outputs.push_back(Output::OpenLink {
             group: admitted.group,
             peer,
@@ -294,7 +324,16 @@ impl Engine {
             peer,
             frame: farewell.encode(),
         });
-        self.close_link(replica, peer, "made room", now);
+        // Closing takes what is still on its way with it, so the neighbour is left the time to read it
+        // and to close the link itself.
+        let group = state.group;
+        if self.leaving.len() < MAX_LEAVING {
+            self.leaving
+                .push_back((now.instant + FAREWELL_TIME, group, peer));
+            self.forget_link(replica, peer, "made room", now);
+        } else {
+            self.close_link(replica, peer, "made room", now);
+        }
     }
 
     /// Every refusal looks the same: silence, and the end after a fixed while.

@@ -28,6 +28,9 @@ use crate::{
 const ENTRY_LIFETIME: Duration = Duration::from_secs(3_600);
 /// How often proofs and waiting records are looked over (GRP-317: about 30 s).
 const SWEEP_INTERVAL: Duration = Duration::from_secs(15);
+/// How often, on average, a neighbour is exchanged for another member: how long two halves of a group
+/// that were cut apart stay so at most is this, divided by the number of members.
+pub(super) const EXPLORATION_INTERVAL: Duration = Duration::from_secs(300);
 
 /// Everything the engine knows about one open replica.
 #[derive(Debug)]
@@ -55,6 +58,7 @@ pub(super) struct Online {
     pub(super) publish: PublishSchedule,
     pub(super) search: SearchSchedule,
     pub(super) next_sweep: Instant,
+    pub(super) next_exploration: Instant,
 }
 
 /// What may be asked about an open group.
@@ -106,17 +110,25 @@ impl GroupState {
             .next(now.timestamp)
             .min(online.search.next(now.timestamp));
         let wall = now.instant + wall.since(now.timestamp);
-        [Some(online.next_sweep), Some(wall)]
-            .into_iter()
-            .chain([self.neighbours.next_wakeup(), self.sync.next_wakeup()])
-            .flatten()
-            .min()
+        [
+            Some(online.next_sweep),
+            Some(online.next_exploration),
+            Some(wall),
+        ]
+        .into_iter()
+        .chain([self.neighbours.next_wakeup(), self.sync.next_wakeup()])
+        .flatten()
+        .min()
     }
 }
 
 impl Engine {
     pub(super) fn open(&mut self, open: OpenGroup, now: Now) {
         let replica = ReplicaId::of(&open.gmc.subject(), &open.gmc.group());
+        if self.groups.contains_key(&replica) {
+            self.renew(replica, open, now);
+            return;
+        }
         let mut roster = Roster::new(open.gmc.group(), open.gmc.root().key());
         for record in &open.members {
             // The store keeps what was believed; a chain that no longer reads is simply not known.
@@ -143,6 +155,21 @@ impl Engine {
         self.publish_membership(replica, &open.members, now);
     }
 
+    /// A group that is open already goes on as it is, with a newer membership if this is one.
+    fn renew(&mut self, replica: ReplicaId, open: OpenGroup, now: Now) {
+        let Some(state) = self.groups.get_mut(&replica) else {
+            return;
+        };
+        if open.gmc.issued_at() <= state.gmc.issued_at() {
+            return;
+        }
+        state.chain = open.gmc.chain().encode().into();
+        state.identity = open.identity;
+        state.gmc = open.gmc.clone();
+        self.learn(replica, open.gmc, now);
+        self.publish_membership(replica, &open.members, now);
+    }
+
     pub(super) fn connect(
         &mut self,
         replica: ReplicaId,
@@ -163,6 +190,7 @@ impl Engine {
             publish: PublishSchedule::new(ENTRY_LIFETIME),
             search: SearchSchedule::new(),
             next_sweep: now.instant + SWEEP_INTERVAL,
+            next_exploration: now.instant + EXPLORATION_INTERVAL,
         });
         for (peer, addresses) in known {
             if peer != self.local {
@@ -192,6 +220,7 @@ impl Engine {
         }
         self.online.remove(&group);
         self.end_exchanges(replica);
+        self.leaving.retain(|(_, of, _)| *of != group);
         self.outputs.push_back(Output::RemoveGroup(group));
     }
 

@@ -31,10 +31,10 @@ pub(super) struct Storing {
 pub(super) enum Source {
     /// By gossip, or released after waiting.
     Gossip,
-    /// In answer to a session of ours with this neighbour.
-    Session(PeerId),
-    /// Offered by this neighbour under this number.
-    Offer(PeerId, u32),
+    /// In answer to a session of ours with this neighbour, over this link.
+    Session(PeerId, u64),
+    /// Offered by this neighbour, over this link, under this number.
+    Offer(PeerId, u64, u32),
 }
 
 impl Engine {
@@ -243,7 +243,16 @@ impl Engine {
         } = storing;
         let mut news = false;
         match result {
-            Err(failure) => self.emit(Event::StoreFailed { replica, failure }),
+            Err(failure) => {
+                self.emit(Event::StoreFailed { replica, failure });
+                // Nothing of it is durable, so nobody may be told that it is: compare again later.
+                if let Source::Session(peer, link) | Source::Offer(peer, link, _) = source
+                    && self.is_link(replica, &peer, link)
+                {
+                    self.close_link(replica, peer, "store failed", now);
+                }
+                return;
+            }
             Ok(outcomes) => {
                 for outcome in outcomes {
                     let word = match outcome {

@@ -6,7 +6,11 @@ use std::{
 };
 
 use libp2p_identity::PeerId;
-use peerage_records::id::{GroupId, ReplicaId};
+use peerage_records::{
+    codec::SignedRecord,
+    id::{EnvelopeHash, GroupId, ReplicaId},
+    time::Timestamp,
+};
 use rand::RngExt;
 use serde_bytes::ByteBuf;
 
@@ -28,21 +32,31 @@ const MAX_SESSIONS: usize = 2;
 const MAX_FETCHES: usize = 8;
 /// Questions of one neighbour that wait for our store at once; an honest one has five.
 const MAX_SERVED: usize = 16;
+/// Offers of one neighbour that wait for our store at once; an honest one has a batch of these.
+const MAX_TAKING: usize = 96;
+/// Envelopes sent in answer to one question, or offered at once, until their sum passes this; the
+/// rest is asked for again. Two answers and an offer fit the network half's queue of a link.
+const ANSWER_BYTES: usize = 1024 * 1024;
 
 /// When to compare with whom, and what is under way.
 #[derive(Debug)]
 pub(super) struct Sync {
     peers: BTreeMap<PeerId, PeerSync>,
+    next_link: u64,
     next_session: u32,
     next_fetch: u32,
 }
 
 #[derive(Debug)]
 struct PeerSync {
+    /// Which link this is; what was begun over an earlier one is not answered over this one.
+    link: u64,
     due: Instant,
     session: Option<Session>,
     /// Questions of this neighbour that wait for our store.
     served: usize,
+    /// Offers of this neighbour that wait for our store.
+    taking: usize,
     /// Memberships we asked it for.
     fetches: BTreeSet<u32>,
 }
@@ -52,6 +66,7 @@ struct PeerSync {
 pub(super) struct Reading {
     replica: ReplicaId,
     peer: PeerId,
+    link: u64,
     purpose: Purpose,
 }
 
@@ -71,6 +86,7 @@ impl Sync {
     pub(super) fn new() -> Self {
         Self {
             peers: BTreeMap::new(),
+            next_link: 0,
             next_session: 0,
             next_fetch: u32::MAX / 2,
         }
@@ -124,12 +140,15 @@ impl Engine {
         } else {
             now.instant + PERIOD.mul_f64(self.rng.random_range(0.5..1.0))
         };
+        state.sync.next_link += 1;
         state.sync.peers.insert(
             peer,
             PeerSync {
+                link: state.sync.next_link,
                 due,
                 session: None,
                 served: 0,
+                taking: 0,
                 fetches: BTreeSet::new(),
             },
         );
@@ -168,7 +187,7 @@ impl Engine {
             let Some((peer, sync)) = due else {
                 break;
             };
-            let peer = *peer;
+            let (peer, link) = (*peer, sync.link);
             let id = state.sync.next_session;
             state.sync.next_session = id.wrapping_add(1);
             let (session, step) = Session::begin(id, now.instant);
@@ -183,6 +202,7 @@ impl Engine {
                         Operation::Read(Reading {
                             replica,
                             peer,
+                            link,
                             purpose,
                         }),
                     );
@@ -257,10 +277,7 @@ impl Engine {
                 last,
             } => self.on_records(replica, peer, request, &envelopes, last, now),
             LinkFrame::Offer { request, envelopes } => {
-                let source = Source::Offer(peer, request);
-                if self.take_records(replica, peer, &envelopes, source, now) == 0 {
-                    self.send(replica, peer, &LinkFrame::Taken { request });
-                }
+                self.on_offer(replica, peer, request, &envelopes, now);
             }
             LinkFrame::Taken { request } => {
                 self.with_session(replica, peer, now, |session, now| {
@@ -268,8 +285,38 @@ impl Engine {
                 });
             }
             LinkFrame::Farewell { referrals } => {
+                self.close_link(replica, peer, "sent away", now);
                 self.refer(replica, read_referrals(&referrals), now);
             }
+        }
+    }
+
+    fn on_offer(
+        &mut self,
+        replica: ReplicaId,
+        peer: PeerId,
+        request: u32,
+        envelopes: &[ByteBuf],
+        now: Now,
+    ) {
+        let Some(sync) = self.peer_sync(replica, &peer) else {
+            return;
+        };
+        if sync.taking >= MAX_TAKING {
+            self.ban(replica, peer, "too many offers", now);
+            return;
+        }
+        sync.taking += 1;
+        let source = Source::Offer(peer, sync.link, request);
+        if self.take_records(replica, peer, envelopes, source, now) == 0 {
+            self.taken(replica, peer, request);
+        }
+    }
+
+    fn taken(&mut self, replica: ReplicaId, peer: PeerId, request: u32) {
+        if let Some(sync) = self.peer_sync(replica, &peer) {
+            sync.taking = sync.taking.saturating_sub(1);
+            self.send(replica, peer, &LinkFrame::Taken { request });
         }
     }
 
@@ -292,16 +339,19 @@ impl Engine {
             self.take_records(replica, peer, envelopes, Source::Gossip, now);
             return;
         }
+        let link = sync.link;
         // Counted before it is verified, so that the session cannot finish in between.
         let count = envelopes.len();
+        let hashes: Vec<EnvelopeHash> = envelopes.iter().map(|e| EnvelopeHash::of(e)).collect();
         let asked = self.with_session(replica, peer, now, |session, now| {
             session.on_storing(count);
-            session.on_records(request, count, last, now)
+            session.on_records(request, &hashes, last, now)
         });
         if !asked {
             return;
         }
-        let stored = self.take_records(replica, peer, envelopes, Source::Session(peer), now);
+        let source = Source::Session(peer, link);
+        let stored = self.take_records(replica, peer, envelopes, source, now);
         let refused = count - stored;
         if refused > 0 {
             self.with_session(replica, peer, now, |session, now| {
@@ -324,9 +374,13 @@ impl Engine {
     }
 
     fn read(&mut self, replica: ReplicaId, peer: PeerId, purpose: Purpose, read: Read) {
+        let Some(link) = self.peer_sync(replica, &peer).map(|sync| sync.link) else {
+            return;
+        };
         let operation = self.operation(Operation::Read(Reading {
             replica,
             peer,
+            link,
             purpose,
         }));
         self.outputs.push_back(Output::Read {
@@ -345,8 +399,12 @@ impl Engine {
         let Reading {
             replica,
             peer,
+            link,
             purpose,
         } = reading;
+        if !self.is_link(replica, &peer, link) {
+            return;
+        }
         let found = match result {
             Ok(found) => found,
             Err(failure) => {
@@ -365,16 +423,12 @@ impl Engine {
                 });
             }
             (Purpose::Offer(id), Found::Envelopes(envelopes)) => {
-                let live = envelopes
-                    .iter()
-                    .filter(|signed| signed.record().expires > now.timestamp)
-                    .map(|signed| signed.bytes().clone());
-                let frames = pack(live);
+                let (frames, later) = portion(&envelopes, now.timestamp);
                 self.with_session(replica, peer, now, |session, now| {
                     if session.id() != id {
                         return Ok(Vec::new());
                     }
-                    Ok(session.on_envelopes(frames, now))
+                    Ok(session.on_envelopes(frames, later, now))
                 });
             }
             (Purpose::Respond(session, message), Found::Summary(summary)) => {
@@ -393,11 +447,7 @@ impl Engine {
             }
             (Purpose::Serve(request), Found::Envelopes(envelopes)) => {
                 self.served(replica, &peer);
-                let live = envelopes
-                    .iter()
-                    .filter(|signed| signed.record().expires > now.timestamp)
-                    .map(|signed| signed.bytes().clone());
-                let mut frames = pack(live);
+                let (mut frames, _) = portion(&envelopes, now.timestamp);
                 let tail = frames.pop().unwrap_or_default();
                 for (envelopes, last) in frames
                     .into_iter()
@@ -430,14 +480,19 @@ impl Engine {
     ) {
         let from = match source {
             Source::Gossip => return,
-            Source::Session(peer) => {
+            Source::Session(peer, link) | Source::Offer(peer, link, _)
+                if !self.is_link(replica, &peer, link) =>
+            {
+                peer
+            }
+            Source::Session(peer, _) => {
                 self.with_session(replica, peer, now, |session, now| {
                     Ok(session.on_stored(count, now))
                 });
                 peer
             }
-            Source::Offer(peer, request) => {
-                self.send(replica, peer, &LinkFrame::Taken { request });
+            Source::Offer(peer, _, request) => {
+                self.taken(replica, peer, request);
                 peer
             }
         };
@@ -528,6 +583,14 @@ impl Engine {
         }
     }
 
+    /// Whether the link to a neighbour is still the one it was.
+    pub(super) fn is_link(&self, replica: ReplicaId, peer: &PeerId, link: u64) -> bool {
+        self.groups
+            .get(&replica)
+            .and_then(|state| state.sync.peers.get(peer))
+            .is_some_and(|sync| sync.link == link)
+    }
+
     fn peer_sync(&mut self, replica: ReplicaId, peer: &PeerId) -> Option<&mut PeerSync> {
         self.groups
             .get_mut(&replica)
@@ -545,4 +608,27 @@ impl Engine {
             });
         }
     }
+}
+
+/// As many of these envelopes as go out at once, packed into frames, and the hashes of the rest.
+/// What has expired is left out: nobody would take it.
+fn portion(envelopes: &[SignedRecord], now: Timestamp) -> (Vec<Vec<ByteBuf>>, Vec<EnvelopeHash>) {
+    let live: Vec<&SignedRecord> = envelopes
+        .iter()
+        .filter(|signed| signed.record().expires > now)
+        .collect();
+    let mut bytes = 0;
+    let fitting = live
+        .iter()
+        .take_while(|signed| {
+            let fits = bytes < ANSWER_BYTES;
+            bytes += signed.bytes().len();
+            fits
+        })
+        .count();
+    let (first, rest) = live.split_at(fitting);
+    (
+        pack(first.iter().map(|signed| signed.bytes().clone())),
+        rest.iter().map(|signed| signed.hash()).collect(),
+    )
 }
