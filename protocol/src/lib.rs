@@ -19,5 +19,7 @@ pub mod reconcile;
 pub mod roster;
 pub mod secret;
 mod signing;
+#[cfg(feature = "sim")]
+pub mod sim;
 mod text;
 pub mod wire;
