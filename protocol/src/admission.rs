@@ -24,7 +24,7 @@ use libp2p_identity::PeerId;
 use multiaddr::Multiaddr;
 use peerage_records::{
     id::{GroupId, IdentityKey},
-    time::Timestamp,
+    time::{CLOCK_TOLERANCE, Timestamp},
 };
 use rand::CryptoRng;
 use serde_bytes::{ByteArray, ByteBuf};
@@ -134,7 +134,8 @@ pub struct Admitted {
     pub peer: PeerId,
     /// Its membership.
     pub gmc: VerifiedGmc,
-    /// The proof holds until then: the earlier end of binding and membership.
+    /// The proof holds until then: the earlier end of binding and membership, and the clock
+    /// tolerance, so that nobody is cut off only to be admitted again.
     pub until: Timestamp,
     /// Where it says it listens.
     pub addresses: Vec<Multiaddr>,
@@ -388,7 +389,7 @@ fn check(
     Ok(Admitted {
         group: *group,
         peer: *remote,
-        until: gmc.not_after().min(binding.not_after()),
+        until: gmc.not_after().min(binding.not_after()) + CLOCK_TOLERANCE,
         gmc,
         addresses: decode_addresses(&credentials.addresses),
         neighbours: credentials.neighbours,
