@@ -61,3 +61,79 @@ impl Deferred {
         self.waiting.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use peerage_records::{
+        id::{GroupId, RecordType},
+        record::{Record, RecordDraft},
+    };
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
+
+    fn record(number: u32, lifetime: Duration) -> SignedRecord {
+        let draft = RecordDraft {
+            kind: RecordType::from_name("note"),
+            expires: NOW + lifetime,
+            attributes: Vec::new(),
+            payload: number.to_be_bytes().to_vec(),
+        };
+        let group = GroupId::from_bytes([1; 32]);
+        let record = Record::create(draft, group, member(number as u8), [0; 8], NOW).unwrap();
+        SignedRecord::sign(record, |_| [0; 64])
+    }
+
+    fn member(number: u8) -> IdentityKey {
+        IdentityKey::from_bytes([number; 32])
+    }
+
+    #[test]
+    fn the_oldest_makes_room() {
+        let mut deferred = Deferred::default();
+        for number in 0..=MAX_DEFERRED as u32 {
+            deferred.wait_for(member(1), record(number, Duration::from_secs(60)));
+        }
+        assert_eq!(deferred.len(), MAX_DEFERRED);
+        let released = deferred.release(&member(1));
+        assert_eq!(
+            released[0].record().payload,
+            1u32.to_be_bytes(),
+            "0 was the oldest"
+        );
+        assert_eq!(released.len(), MAX_DEFERRED);
+    }
+
+    #[test]
+    fn what_expires_while_it_waits_is_swept() {
+        let mut deferred = Deferred::default();
+        deferred.wait_for(member(1), record(1, Duration::from_secs(30)));
+        deferred.wait_for(member(1), record(2, Duration::from_secs(60)));
+        deferred.sweep(NOW + Duration::from_secs(29));
+        assert_eq!(deferred.len(), 2);
+        deferred.sweep(NOW + Duration::from_secs(30));
+        assert_eq!(deferred.len(), 1);
+    }
+
+    #[test]
+    fn only_what_waits_for_the_member_is_released_and_copies_wait_once() {
+        let mut deferred = Deferred::default();
+        let lifetime = Duration::from_secs(60);
+        for (waits_for, number) in [(1, 1), (2, 2), (1, 3), (1, 1)] {
+            deferred.wait_for(member(waits_for), record(number, lifetime));
+        }
+        assert_eq!(deferred.len(), 3);
+        assert!(deferred.awaits(&member(1)) && !deferred.awaits(&member(3)));
+        let released = deferred.release(&member(1));
+        assert_eq!(
+            released,
+            [record(1, lifetime), record(3, lifetime)],
+            "oldest first"
+        );
+        assert_eq!(deferred.len(), 1);
+        assert!(deferred.release(&member(1)).is_empty());
+    }
+}

@@ -354,3 +354,193 @@ impl Neighbours {
         attempts.chain(tries).min()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng};
+
+    use super::*;
+    use crate::{admission::Handle, group::GroupKey, identity::Identity};
+
+    const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "only an origin; no result depends on it"
+    )]
+    fn origin() -> Instant {
+        Instant::now()
+    }
+
+    fn peer(number: u8) -> PeerId {
+        let mut bytes = vec![0x00, 0x24, 0x08, 0x01, 0x12, 0x20];
+        bytes.extend_from_slice(&[number; 32]);
+        PeerId::from_bytes(&bytes).unwrap()
+    }
+
+    fn admitted(number: u8) -> Admitted {
+        let mut rng = ChaCha20Rng::seed_from_u64(1);
+        let identity = Identity::generate("peer", None, NOW, &mut rng).unwrap();
+        let key = GroupKey::create("group", None, NOW, &mut rng).unwrap();
+        let chain = key.issue_first(&identity.card(), NOW, &mut rng).unwrap();
+        let group = key.root().id();
+        Admitted {
+            group,
+            peer: peer(number),
+            gmc: crate::gmc::verify(&chain, &group, NOW).unwrap(),
+            until: NOW + Duration::from_secs(3_600),
+            addresses: Vec::new(),
+            neighbours: 0,
+            handle: Handle::of([number; 32]),
+        }
+    }
+
+    #[derive(Debug, Clone)]
+    enum Operation {
+        Suggest(u8),
+        Approach,
+        Explore,
+        Open(u8),
+        Lose(u8),
+        Fail(u8),
+        Ban(u8),
+        Wait(u64),
+    }
+
+    fn operation() -> impl Strategy<Value = Operation> {
+        use Operation::{Approach, Ban, Explore, Fail, Lose, Open, Suggest, Wait};
+        prop_oneof![
+            4 => any::<u8>().prop_map(Suggest),
+            3 => Just(Approach),
+            1 => Just(Explore),
+            3 => (0u8..30).prop_map(Open),
+            1 => (0u8..30).prop_map(Lose),
+            2 => any::<u8>().prop_map(Fail),
+            1 => (0u8..30).prop_map(Ban),
+            2 => (0u64..200).prop_map(Wait),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn bounds_hold_and_wakeups_never_spin(
+            operations in proptest::collection::vec(operation(), 0..300),
+        ) {
+            let mut rng = ChaCha20Rng::seed_from_u64(2);
+            let mut now = origin();
+            let mut table = Neighbours::default();
+            let template = admitted(0);
+            for operation in operations {
+                match operation {
+                    Operation::Suggest(p) => table.suggest(peer(p), Vec::new(), now),
+                    Operation::Approach => {
+                        for (chosen, _) in table.approach(now, &mut rng) {
+                            prop_assert!(table.get(&chosen).is_none());
+                            prop_assert!(!table.is_banned(&chosen));
+                        }
+                    }
+                    Operation::Explore => {
+                        table.explore(now, &mut rng);
+                    }
+                    // As the engine does: whoever takes a place has another leave first.
+                    Operation::Open(p) => {
+                        if table.displaces(&peer(p)) {
+                            let victim = table.victim(&mut rng).unwrap();
+                            table.lost(&victim, now, &mut rng);
+                        }
+                        let mut newcomer = template.clone();
+                        newcomer.peer = peer(p);
+                        table.opened(&newcomer, NOW, now);
+                    }
+                    Operation::Lose(p) => {
+                        table.lost(&peer(p), now, &mut rng);
+                    }
+                    Operation::Fail(p) => table.failed(&peer(p), now, &mut rng),
+                    Operation::Ban(p) => {
+                        table.lost(&peer(p), now, &mut rng);
+                        table.ban(peer(p), now);
+                    }
+                    Operation::Wait(seconds) => now += Duration::from_secs(seconds),
+                }
+                prop_assert!(table.len() <= MAX_NEIGHBOURS);
+                prop_assert!(table.candidates.len() <= MAX_CANDIDATES);
+                prop_assert!(table.banned.len() <= MAX_CANDIDATES);
+                prop_assert!(table.under_way() <= MAX_APPROACHES + 1, "and one exploration");
+                // Whatever is due is done by one round.
+                table.tick(now, &mut rng);
+                table.approach(now, &mut rng);
+                prop_assert!(table.next_wakeup().is_none_or(|at| at > now));
+            }
+        }
+    }
+
+    #[test]
+    fn failed_attempts_are_repeated_ever_more_rarely() {
+        let mut rng = ChaCha20Rng::seed_from_u64(3);
+        let mut now = origin();
+        let mut table = Neighbours::default();
+        table.suggest(peer(1), Vec::new(), now);
+        let mut pauses = Vec::new();
+        for _ in 0..12 {
+            assert_eq!(table.approach(now, &mut rng).len(), 1);
+            table.failed(&peer(1), now, &mut rng);
+            assert!(table.approach(now, &mut rng).is_empty(), "not at once");
+            let next = table.next_wakeup().unwrap();
+            pauses.push(next - now);
+            now = next;
+        }
+        assert!(pauses[0] >= FIRST_PAUSE && pauses[0] <= FIRST_PAUSE * 2);
+        assert!(pauses.iter().all(|pause| *pause <= MAX_PAUSE));
+        assert!(pauses[11] >= MAX_PAUSE / 2);
+    }
+
+    #[test]
+    fn an_attempt_that_hangs_is_given_up() {
+        let mut rng = ChaCha20Rng::seed_from_u64(4);
+        let now = origin();
+        let mut table = Neighbours::default();
+        table.suggest(peer(1), Vec::new(), now);
+        table.approach(now, &mut rng);
+        let end = table.next_wakeup().unwrap();
+        assert_eq!(end, now + APPROACH_TIMEOUT);
+        table.tick(end, &mut rng);
+        assert!(!table.is_approached(&peer(1)));
+    }
+
+    #[test]
+    fn a_ban_ends() {
+        let mut rng = ChaCha20Rng::seed_from_u64(5);
+        let now = origin();
+        let mut table = Neighbours::default();
+        table.ban(peer(1), now);
+        table.suggest(peer(1), Vec::new(), now);
+        assert!(table.approach(now, &mut rng).is_empty());
+        table.tick(now + BAN, &mut rng);
+        assert_eq!(table.approach(now + BAN, &mut rng).len(), 1);
+    }
+
+    #[test]
+    fn who_lacks_no_neighbours_explores_and_replaces_only_above_the_wanted_number() {
+        let mut rng = ChaCha20Rng::seed_from_u64(6);
+        let now = origin();
+        let mut table = Neighbours::default();
+        let mut newcomer = admitted(0);
+        for number in 0..WANTED_NEIGHBOURS as u8 {
+            table.suggest(peer(100), Vec::new(), now);
+            assert!(
+                table.explore(now, &mut rng).is_none(),
+                "it lacks neighbours"
+            );
+            newcomer.peer = peer(number);
+            table.opened(&newcomer, NOW, now);
+        }
+        assert!(table.explore(now, &mut rng).is_some());
+        assert!(table.is_explored(&peer(100)) && !table.displaces(&peer(100)));
+        newcomer.peer = peer(90);
+        table.opened(&newcomer, NOW, now);
+        assert!(table.displaces(&peer(100)) && !table.displaces(&peer(101)));
+        table.failed(&peer(100), now, &mut rng);
+        assert!(!table.is_explored(&peer(100)));
+    }
+}

@@ -374,3 +374,204 @@ fn take_up(list: &mut Vec<EnvelopeHash>, ids: Vec<Id>) {
     hashes.truncate(MAX_DIFFERENCES.saturating_sub(list.len()));
     list.append(&mut hashes);
 }
+
+#[cfg(test)]
+mod tests {
+    use peerage_records::time::Timestamp;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "only an origin; no result depends on it"
+    )]
+    fn origin() -> Instant {
+        Instant::now()
+    }
+
+    fn hash(number: u16) -> EnvelopeHash {
+        EnvelopeHash::of(&number.to_be_bytes())
+    }
+
+    fn summary(numbers: &BTreeSet<u16>) -> Summary {
+        let mut summary = Summary::new();
+        for number in numbers {
+            summary.insert(
+                Timestamp::from_millis(u64::from(*number / 3)),
+                &hash(*number),
+            );
+        }
+        summary
+    }
+
+    /// Answers a session as an honest neighbour and an honest store would, and says what moved.
+    fn run(
+        mine: &BTreeSet<u16>,
+        theirs: &BTreeSet<u16>,
+        portion: usize,
+    ) -> (BTreeSet<EnvelopeHash>, BTreeSet<EnvelopeHash>, Tally) {
+        let now = origin();
+        let (mut session, first) = Session::begin(1, now);
+        let (mut received, mut sent) = (BTreeSet::new(), BTreeSet::new());
+        let mut steps = vec![first];
+        let mut half = Partition::Membership;
+        // The membership halves are equal here; what differs is in the other half.
+        let of = |half, set: &BTreeSet<u16>| match half {
+            Partition::Membership => Summary::new(),
+            Partition::Application => summary(set),
+        };
+        while let Some(step) = steps.pop() {
+            let more = match step {
+                Step::ReadSummary(partition) => {
+                    half = partition;
+                    session.on_summary(of(half, mine), now).unwrap()
+                }
+                Step::Send(LinkFrame::Compare { message, .. }) => {
+                    let answer = respond(of(half, theirs), &message).unwrap();
+                    session.on_compared(&answer, now).unwrap()
+                }
+                Step::Send(LinkFrame::Want { request, hashes }) => {
+                    let hashes = crate::wire::link::hashes(&hashes).unwrap();
+                    let answer = &hashes[..hashes.len().min(portion)];
+                    received.extend(answer.iter().copied());
+                    session.on_storing(answer.len());
+                    let mut more = session.on_records(request, answer, true, now).unwrap();
+                    more.extend(session.on_stored(answer.len(), now));
+                    more
+                }
+                Step::ReadEnvelopes(hashes) => {
+                    let (first, later) = hashes.split_at(hashes.len().min(portion));
+                    sent.extend(first.iter().copied());
+                    let frame = first.iter().map(|_| ByteBuf::new()).collect();
+                    session.on_envelopes(vec![frame], later.to_vec(), now)
+                }
+                Step::Send(LinkFrame::Offer { request, .. }) => {
+                    session.on_taken(request, now).unwrap()
+                }
+                Step::Finished => {
+                    assert!(steps.is_empty(), "the end is the end");
+                    return (received, sent, session.tally());
+                }
+                Step::Send(other) => panic!("{other:?}"),
+            };
+            steps.extend(more);
+        }
+        panic!("the session hangs");
+    }
+
+    proptest! {
+        #[test]
+        fn exactly_the_difference_moves(
+            mine in proptest::collection::btree_set(0u16..2_000, 0..600),
+            theirs in proptest::collection::btree_set(0u16..2_000, 0..600),
+            portion in 1usize..300,
+        ) {
+            let (received, sent, tally) = run(&mine, &theirs, portion);
+            let lacking: BTreeSet<_> = theirs.difference(&mine).map(|n| hash(*n)).collect();
+            let extra: BTreeSet<_> = mine.difference(&theirs).map(|n| hash(*n)).collect();
+            prop_assert_eq!(tally.received, lacking.len() as u64);
+            prop_assert_eq!(tally.sent, extra.len() as u64);
+            prop_assert_eq!(received, lacking);
+            prop_assert_eq!(sent, extra);
+        }
+    }
+
+    /// A session that waits for the records it asked for.
+    fn waiting() -> (Session, u32, Vec<EnvelopeHash>, Instant) {
+        let now = origin();
+        let theirs: BTreeSet<u16> = (0..10).collect();
+        let (mut session, _) = Session::begin(1, now);
+        for half in [Summary::new(), summary(&theirs)] {
+            let steps = session.on_summary(Summary::new(), now).unwrap();
+            let [Step::Send(LinkFrame::Compare { message, .. })] = &steps[..] else {
+                panic!("{steps:?}");
+            };
+            let answer = respond(half, message).unwrap();
+            for step in session.on_compared(&answer, now).unwrap() {
+                if let Step::Send(LinkFrame::Want { request, hashes }) = step {
+                    let hashes = crate::wire::link::hashes(&hashes).unwrap();
+                    return (session, request, hashes, now);
+                }
+            }
+        }
+        panic!("ten records are wanted");
+    }
+
+    #[test]
+    fn answers_that_do_not_fit_the_question_are_refused() {
+        let (mut session, request, hashes, now) = waiting();
+        let refused = session.on_records(request + 1, &hashes, true, now);
+        assert!(matches!(refused, Err(ReconcileError::OutOfTurn)));
+        let refused = session.on_records(request, &[hash(500)], false, now);
+        assert!(
+            matches!(refused, Err(ReconcileError::BadAnswer)),
+            "not asked for"
+        );
+        let refused = session.on_records(request, &[], false, now);
+        assert!(
+            matches!(refused, Err(ReconcileError::BadAnswer)),
+            "more, but nothing"
+        );
+        session
+            .on_records(request, &hashes[..1], false, now)
+            .unwrap();
+        let refused = session.on_records(request, &hashes[..1], false, now);
+        assert!(matches!(refused, Err(ReconcileError::BadAnswer)), "twice");
+        let refused = session.on_taken(9, now);
+        assert!(matches!(refused, Err(ReconcileError::OutOfTurn)));
+        let refused = session.on_compared(&[0x61], now);
+        assert!(matches!(refused, Err(ReconcileError::OutOfTurn)));
+    }
+
+    #[test]
+    fn who_has_nothing_left_of_what_it_showed_ends_the_session() {
+        let (mut session, request, _, now) = waiting();
+        let steps = session.on_records(request, &[], true, now).unwrap();
+        assert!(matches!(steps[..], [Step::Finished]), "{steps:?}");
+    }
+
+    #[test]
+    fn a_session_ends_only_when_what_it_received_is_durable() {
+        let (mut session, request, hashes, now) = waiting();
+        session.on_storing(hashes.len());
+        assert!(
+            session
+                .on_records(request, &hashes, true, now)
+                .unwrap()
+                .is_empty()
+        );
+        assert!(session.on_stored(hashes.len() - 1, now).is_empty());
+        let steps = session.on_stored(1, now);
+        assert!(matches!(steps[..], [Step::Finished]), "{steps:?}");
+    }
+
+    #[test]
+    fn a_little_progress_now_and_then_does_not_keep_a_session_alive_for_ever() {
+        let (mut session, request, hashes, begun) = waiting();
+        assert_eq!(session.deadline(), begun + STALL_TIMEOUT);
+        let mut now = begun;
+        for hash in &hashes[..5] {
+            now += STALL_TIMEOUT - Duration::from_secs(1);
+            session.on_records(request, &[*hash], false, now).unwrap();
+            assert!(session.deadline() > now);
+        }
+        let late = begun + MAX_SESSION - Duration::from_secs(1);
+        session
+            .on_records(request, &hashes[5..6], false, late)
+            .unwrap();
+        assert_eq!(session.deadline(), begun + MAX_SESSION);
+    }
+
+    proptest! {
+        #[test]
+        fn no_message_makes_a_responder_panic(
+            bytes in proptest::collection::vec(any::<u8>(), 0..300),
+        ) {
+            let _ = respond(summary(&(0..100).collect()), &bytes);
+            let mut version = vec![0x61];
+            version.extend(bytes);
+            let _ = respond(summary(&(0..100).collect()), &version);
+        }
+    }
+}

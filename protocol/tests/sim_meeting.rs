@@ -219,8 +219,15 @@ fn an_idle_group_stays_together_for_days_of_renewed_proofs() {
     assert!(world.run_until(MINUTE, |w| w.converged(group, &nodes)));
 }
 
-fn others(world: &World, group: GroupIndex, nodes: &[NodeIndex], node: NodeIndex) -> Vec<NodeIndex> {
+fn others(
+    world: &World,
+    group: GroupIndex,
+    nodes: &[NodeIndex],
+    node: NodeIndex,
+) -> Vec<NodeIndex> {
     let known = world.neighbours(node, group);
-    let others = nodes.iter().filter(|other| **other != node && !known.contains(other));
+    let others = nodes
+        .iter()
+        .filter(|other| **other != node && !known.contains(other));
     others.copied().collect()
 }

@@ -26,6 +26,13 @@ impl Handle {
     }
 }
 
+#[cfg(test)]
+impl Handle {
+    pub(crate) const fn of(bytes: [u8; HANDLE_BYTES]) -> Self {
+        Self(bytes)
+    }
+}
+
 impl fmt::Debug for Handle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Handle(…)")
