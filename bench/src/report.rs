@@ -42,6 +42,7 @@ pub(crate) struct Measure {
     pub(crate) system: String,
     pub(crate) name: String,
     pub(crate) unit: String,
+    pub(crate) goal: Option<Goal>,
     #[serde(flatten)]
     pub(crate) spread: Spread,
 }
@@ -113,8 +114,18 @@ impl Report {
             system: system.to_owned(),
             name: name.to_owned(),
             unit: unit.to_owned(),
+            goal: None,
             spread: Spread::of(runs),
         });
+    }
+
+    /// Sets what a figure noted before should reach; nothing when it was not measured.
+    pub(crate) fn expect(&mut self, system: &str, name: &str, goal: Goal) {
+        for measure in &mut self.measures {
+            if measure.system == system && measure.name == name {
+                measure.goal = Some(goal);
+            }
+        }
     }
 
     /// Notes how two figures relate in each run; nothing when one of them was not measured.

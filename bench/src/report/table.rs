@@ -14,7 +14,9 @@ impl Report {
         }
         text.push('\n');
         text.push_str(&table(
-            ["system", "figure", "median", "min", "max", "unit"],
+            [
+                "system", "figure", "median", "min", "max", "unit", "goal", "",
+            ],
             self.measures.iter().map(measure_row),
         ));
         if !self.ratios.is_empty() {
@@ -98,7 +100,8 @@ pub(crate) fn figure(value: f64) -> String {
     }
 }
 
-fn measure_row(measure: &Measure) -> [String; 6] {
+fn measure_row(measure: &Measure) -> [String; 8] {
+    let [goal, met] = standing(measure.goal, &measure.spread);
     let [median, min, max] = spread(&measure.spread);
     [
         measure.system.clone(),
@@ -107,26 +110,14 @@ fn measure_row(measure: &Measure) -> [String; 6] {
         min,
         max,
         measure.unit.clone(),
+        goal,
+        met,
     ]
 }
 
 fn ratio_row(ratio: &Ratio) -> [String; 8] {
     let [median, min, max] = spread(&ratio.spread);
-    let (goal, met) = match ratio.goal {
-        None => (String::new(), ""),
-        Some(goal) => {
-            let met = if goal.is_met(ratio.spread.median) {
-                "met"
-            } else {
-                "not met"
-            };
-            let text = match goal {
-                Goal::AtMost(limit) => format!("≤ {limit}"),
-                Goal::AtLeast(limit) => format!("≥ {limit}"),
-            };
-            (text, met)
-        }
-    };
+    let [goal, met] = standing(ratio.goal, &ratio.spread);
     [
         ratio.name.clone(),
         ratio.of.clone(),
@@ -135,8 +126,25 @@ fn ratio_row(ratio: &Ratio) -> [String; 8] {
         min,
         max,
         goal,
-        met.to_owned(),
+        met,
     ]
+}
+
+/// What should be reached, and whether it is.
+fn standing(goal: Option<Goal>, spread: &Spread) -> [String; 2] {
+    let Some(goal) = goal else {
+        return Default::default();
+    };
+    let text = match goal {
+        Goal::AtMost(limit) => format!("≤ {limit}"),
+        Goal::AtLeast(limit) => format!("≥ {limit}"),
+    };
+    let met = if goal.is_met(spread.median) {
+        "met"
+    } else {
+        "not met"
+    };
+    [text, met.to_owned()]
 }
 
 fn spread(spread: &Spread) -> [String; 3] {

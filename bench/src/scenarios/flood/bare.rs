@@ -1,7 +1,6 @@
 //! The rivals: gossipsub alone, over the transport Peerage uses.
 
 use std::{
-    collections::HashMap,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -42,8 +41,16 @@ const TOPIC: &str = "r";
 /// What a node is asked.
 enum Command {
     Publish(Vec<u8>),
-    /// How many neighbours get every message unasked?
-    Mesh(oneshot::Sender<usize>),
+    /// How many neighbours are there?
+    Count(oneshot::Sender<Neighbours>),
+}
+
+/// A node's neighbours.
+#[derive(Default)]
+struct Neighbours {
+    /// Those that get every message unasked.
+    mesh: usize,
+    connections: u32,
 }
 
 /// What all nodes share.
@@ -70,11 +77,14 @@ pub(super) async fn measure(system: System, parameters: &Parameters) -> Result<O
     });
     let before = Usage::now();
     let (nodes, mut tasks) = start(&shared, parameters).await?;
-    let formed_ms =
-        load::until_formed(parameters, Instant::now(), || formed(&nodes, parameters)).await?;
+    let formed_ms = load::until_formed(parameters, Instant::now(), || {
+        formed(system, &nodes, parameters)
+    })
+    .await?;
     let idle = load::rest(parameters).await;
     let rss_idle = before.used().rss_kib;
 
+    let connections: u32 = count(&nodes).await.iter().map(|n| n.connections).sum();
     let bodies = shared.bodies.load(Ordering::Relaxed);
     let mut published = Vec::with_capacity(parameters.records);
     let used = load::apply(parameters, &shared.arrivals, |index, at| {
@@ -92,6 +102,7 @@ pub(super) async fn measure(system: System, parameters: &Parameters) -> Result<O
         message_bytes,
         formed_ms,
         copies: received as f64 / (parameters.records * (parameters.nodes - 1)) as f64,
+        connections: f64::from(connections) * per_node,
         rss_idle_kib: rss_idle * per_node,
         rss_end_kib: before.used().rss_kib * per_node,
         failures: std::mem::take(
@@ -194,8 +205,11 @@ async fn drive(
                             .push(format!("node {node} could not publish: {error}"));
                     }
                 }
-                Some(Command::Mesh(reply)) => {
-                    let _ = reply.send(swarm.behaviour().all_mesh_peers().count());
+                Some(Command::Count(reply)) => {
+                    let _ = reply.send(Neighbours {
+                        mesh: swarm.behaviour().all_mesh_peers().count(),
+                        connections: swarm.network_info().connection_counters().num_established(),
+                    });
                 }
             },
             event = swarm.select_next_some() => {
@@ -228,23 +242,34 @@ fn heard(shared: &Shared, node: usize, data: &[u8]) {
     }
 }
 
-async fn formed(nodes: &[Node], parameters: &Parameters) -> Result<(), String> {
-    let wanted = parameters.neighbours.min(parameters.nodes - 1);
-    let mut lacking = HashMap::new();
-    for (node, commands) in nodes.iter().enumerate() {
-        let (reply, mesh) = oneshot::channel();
-        let _ = commands.send(Command::Mesh(reply));
-        let mesh = mesh.await.unwrap_or_default();
-        if mesh < wanted {
-            lacking.insert(node, mesh);
-        }
+/// The neighbours of every node; a node that is gone has none.
+async fn count(nodes: &[Node]) -> Vec<Neighbours> {
+    let mut counts = Vec::with_capacity(nodes.len());
+    for commands in nodes {
+        let (reply, count) = oneshot::channel();
+        let _ = commands.send(Command::Count(reply));
+        counts.push(count.await.unwrap_or_default());
     }
-    if lacking.is_empty() {
+    counts
+}
+
+async fn formed(system: System, nodes: &[Node], parameters: &Parameters) -> Result<(), String> {
+    let wanted = parameters.neighbours.min(parameters.nodes - 1) as u32;
+    // A mesh that gossipsub itself finds thick enough.
+    let mesh = config(system, &Arc::default())
+        .map_err(|error| error.to_string())?
+        .mesh_n_low()
+        .min(parameters.nodes - 1);
+    let lacking = count(nodes)
+        .await
+        .iter()
+        .filter(|neighbours| neighbours.connections < wanted || neighbours.mesh < mesh)
+        .count();
+    if lacking == 0 {
         Ok(())
     } else {
         Err(format!(
-            "{} nodes have fewer than {wanted} neighbours in their mesh",
-            lacking.len()
+            "{lacking} nodes have fewer than {wanted} connections, or {mesh} neighbours in their mesh"
         ))
     }
 }

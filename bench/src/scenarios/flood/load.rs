@@ -20,8 +20,10 @@ use crate::{
     usage::{Usage, Used},
 };
 
-/// How often it is looked whether everything has arrived.
-const LOOK_INTERVAL: Duration = Duration::from_millis(20);
+/// How often it is looked whether the network has formed, and whether everything has arrived.
+const LOOK_INTERVAL: Duration = Duration::from_millis(50);
+/// How often it is said what the network lacks to be formed.
+const NEWS_INTERVAL: Duration = Duration::from_secs(5);
 
 /// What is published, by whom: the same for every system of a run.
 pub(super) struct Plan {
@@ -93,7 +95,7 @@ pub(super) async fn rest(parameters: &Parameters) -> Used {
 
 /// Publishes at the planned rate and waits until everything has arrived, or for as long as allowed.
 ///
-/// `publish` is given the index of a record and the moment it was due, and must not wait.
+/// `publish` is given the index of a record and the moment, and must not wait: a slow system gets no pause.
 pub(super) async fn apply<K: Eq + Hash>(
     parameters: &Parameters,
     arrivals: &Arrivals<K>,
@@ -104,9 +106,9 @@ pub(super) async fn apply<K: Eq + Hash>(
     let mut pace = interval(Duration::from_secs_f64(1.0 / parameters.rate));
     pace.set_missed_tick_behavior(MissedTickBehavior::Burst);
     for index in 0..parameters.records {
-        // Late is late: the time a record waited for its turn belongs to it.
-        let due = pace.tick().await;
-        publish(index, due.into_std());
+        pace.tick().await;
+        // Not the moment it was due: timers are a millisecond late, whatever is measured.
+        publish(index, Instant::now());
     }
     let until = Instant::now() + Duration::from_secs_f64(parameters.drain);
     while arrivals.count.load(Ordering::Relaxed) < expected && Instant::now() < until {
@@ -125,6 +127,7 @@ pub(super) async fn until_formed<F: Future<Output = Result<(), String>>>(
     formed: impl Fn() -> F,
 ) -> Result<f64, String> {
     let until = Instant::now() + Duration::from_secs_f64(parameters.form_timeout);
+    let mut news = Instant::now() + NEWS_INTERVAL;
     loop {
         match formed().await {
             Ok(()) => return Ok(since.elapsed().as_secs_f64() * 1e3),
@@ -134,7 +137,13 @@ pub(super) async fn until_formed<F: Future<Output = Result<(), String>>>(
                     parameters.form_timeout
                 ));
             }
-            Err(_) => sleep(Duration::from_millis(100)).await,
+            Err(lacking) => {
+                if Instant::now() >= news {
+                    eprintln!("  forming: {lacking}");
+                    news += NEWS_INTERVAL;
+                }
+                sleep(LOOK_INTERVAL).await;
+            }
         }
     }
 }

@@ -33,6 +33,8 @@ pub(crate) struct Outcome {
     /// Cores kept busy during the load; near the number of cores, latency is a queue for the CPU.
     pub(super) busy_cores: f64,
     pub(super) wire_bytes: Option<f64>,
+    /// Open at each node when the load begins, whatever for.
+    pub(super) connections: f64,
     pub(super) rss_idle_kib: f64,
     pub(super) rss_end_kib: f64,
     /// Until the author had it on its own disk; only of systems that store.
@@ -70,6 +72,7 @@ pub(super) fn measures(report: &mut Report, system: &str, outcomes: &[Outcome]) 
     note(CPU_NET, "µs", &|o| Some(o.cpu_net_us));
     note("cores busy", "", &|o| Some(o.busy_cores));
     note(WIRE, "B", &|o| o.wire_bytes);
+    note("connections per node", "", &|o| Some(o.connections));
     note(RSS_IDLE, "KiB", &|o| Some(o.rss_idle_kib));
     note("memory per node at the end", "KiB", &|o| {
         Some(o.rss_end_kib)

@@ -1,7 +1,6 @@
 //! Peerage itself: whole nodes, each with a folder of its own, in one group.
 
 use std::{
-    future::Future,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -32,6 +31,9 @@ const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 const RECORD_TYPE: &str = "bench";
 /// The counter of bodies that gossip brought, duplicates included.
 const COPIES: &str = "peerage_gossip_copies_total";
+/// The counters of connections.
+const OPENED: &str = "peerage_links_total{change=\"opened\"}";
+const CLOSED: &str = "peerage_links_total{change=\"closed\"}";
 
 struct Member {
     node: Node,
@@ -46,7 +48,7 @@ struct Acknowledged {
 
 pub(super) async fn measure(parameters: &Parameters) -> Result<Outcome> {
     let plan = Arc::new(Plan::new(parameters, parameters.payload));
-    let folder = tempfile::tempdir()?;
+    let folder = tempfile::tempdir_in(&parameters.folder)?;
     let before = Usage::now();
     let since = Instant::now();
     let members = start(parameters, &folder).await?;
@@ -57,7 +59,8 @@ pub(super) async fn measure(parameters: &Parameters) -> Result<Outcome> {
     let idle = load::rest(parameters).await;
     let rss_idle = before.used().rss_kib;
 
-    let copies = copies(&members);
+    let copies = total(&members, COPIES);
+    let connections = total(&members, OPENED) - total(&members, CLOSED);
     let acknowledged = Arc::new(Mutex::new(Vec::with_capacity(parameters.records)));
     let failures = Arc::new(Mutex::new(Vec::new()));
     let mut publishing = JoinSet::new();
@@ -72,7 +75,7 @@ pub(super) async fn measure(parameters: &Parameters) -> Result<Outcome> {
     })
     .await;
     publishing.join_all().await;
-    let received = self::copies(&members) - copies;
+    let received = total(&members, COPIES) - copies;
     let rss_end = before.used().rss_kib;
 
     let (published, mut took): (Vec<_>, Vec<_>) = take(&acknowledged)
@@ -86,6 +89,7 @@ pub(super) async fn measure(parameters: &Parameters) -> Result<Outcome> {
         message_bytes: envelope_bytes(parameters.payload)?,
         formed_ms,
         copies: received / (parameters.records * (parameters.nodes - 1)) as f64,
+        connections: connections * per_node,
         rss_idle_kib: rss_idle * per_node,
         rss_end_kib: rss_end * per_node,
         publish_p50_ms: Some(percentile(&mut took, 0.5)),
@@ -165,30 +169,28 @@ async fn listen(members: &[Member], arrivals: &Arc<Arrivals<String>>) -> Result<
     Ok(readers)
 }
 
-fn publish(
+async fn publish(
     group: GroupHandle,
     payload: Vec<u8>,
     at: Instant,
     acknowledged: Arc<Mutex<Vec<Acknowledged>>>,
     failures: Arc<Mutex<Vec<String>>>,
-) -> impl Future<Output = ()> {
-    async move {
-        match group.publish(draft(payload)).await {
-            Ok(info) => acknowledged
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(Acknowledged {
-                    published: Published {
-                        record: info.id,
-                        at,
-                    },
-                    took_ms: at.elapsed().as_secs_f64() * 1e3,
-                }),
-            Err(error) => failures
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(format!("a record was not published: {error}")),
-        }
+) {
+    match group.publish(draft(payload)).await {
+        Ok(info) => acknowledged
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(Acknowledged {
+                published: Published {
+                    record: info.id,
+                    at,
+                },
+                took_ms: at.elapsed().as_secs_f64() * 1e3,
+            }),
+        Err(error) => failures
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(format!("a record was not published: {error}")),
     }
 }
 
@@ -213,13 +215,13 @@ pub(super) fn envelope_bytes(payload: usize) -> Result<usize> {
     Ok(SignedRecord::sign(record, |_| [0; 64]).bytes().len())
 }
 
-/// Bodies that gossip brought to all members so far.
-fn copies(members: &[Member]) -> f64 {
+/// A counter, over all members.
+fn total(members: &[Member], counter: &str) -> f64 {
     members
         .iter()
         .filter_map(|member| {
             let text = member.node.metrics();
-            let line = text.lines().find_map(|line| line.strip_prefix(COPIES))?;
+            let line = text.lines().find_map(|line| line.strip_prefix(counter))?;
             line.trim().parse::<f64>().ok()
         })
         .sum()

@@ -35,7 +35,7 @@ pub(super) fn measure(parameters: &Parameters, material: &Material) -> Result<Ou
     let records = material.records.len() as f64;
     let checks = records / checks(&material.records)?;
     let rocksdb = records / rocksdb(parameters, &material.records)?;
-    let folder = tempfile::tempdir()?;
+    let folder = tempfile::tempdir_in(&parameters.folder)?;
     let mut store = RocksStore::open(folder.path(), &parameters.options())?;
     let replica = material.replica(0);
     store.open_replica(replica)?;
@@ -96,7 +96,7 @@ fn checks(records: &[Envelope]) -> Result<f64> {
 
 /// Seconds to write the same bytes in the same batches into RocksDB with its default settings.
 fn rocksdb(parameters: &Parameters, records: &[Envelope]) -> Result<f64> {
-    let folder = tempfile::tempdir()?;
+    let folder = tempfile::tempdir_in(&parameters.folder)?;
     let mut options = Options::default();
     options.create_if_missing(true);
     let db = DB::open(&options, folder.path())?;

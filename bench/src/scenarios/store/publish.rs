@@ -54,7 +54,7 @@ pub(super) fn measure(parameters: &Parameters, material: &Material) -> Result<Ou
 
 /// The same bytes into bare RocksDB, with a wait for the disk after each.
 fn one_by_one(parameters: &Parameters, material: &Material) -> Result<Rate> {
-    let folder = tempfile::tempdir()?;
+    let folder = tempfile::tempdir_in(&parameters.folder)?;
     let mut options = Options::default();
     options.create_if_missing(true);
     let db = DB::open(&options, folder.path())?;
@@ -73,7 +73,7 @@ fn one_by_one(parameters: &Parameters, material: &Material) -> Result<Rate> {
 
 /// A node that is alone: first one publisher, then many at once.
 async fn through_a_node(parameters: &Parameters) -> Result<(Rate, Rate)> {
-    let folder = tempfile::tempdir()?;
+    let folder = tempfile::tempdir_in(&parameters.folder)?;
     let mut settings = Settings::in_folder(folder.path());
     settings.listen = Vec::new();
     let node = Node::builder(settings).start().await?;
@@ -132,11 +132,14 @@ async fn crowd(
     Ok(Rate::of(times, started.elapsed()))
 }
 
+/// A system, and where its figures are.
+type System = (&'static str, fn(&Outcome) -> &Rate);
+
 pub(super) fn report(report: &mut Report, outcomes: &[Outcome]) {
     const RATE: (&str, &str) = ("durable publish", "records/s");
     const P50: (&str, &str) = ("durable publish, p50", "µs");
     const P99: (&str, &str) = ("durable publish, p99", "µs");
-    let systems: [(&str, fn(&Outcome) -> &Rate); 3] = [
+    let systems: [System; 3] = [
         ("peerage", |o| &o.crowd),
         ("peerage, one publisher", |o| &o.lone),
         ("RocksDB, one fsync each", |o| &o.rocksdb),

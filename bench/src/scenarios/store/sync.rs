@@ -18,7 +18,14 @@ use super::{
     material::{Envelope, Material, Spot},
     note,
 };
-use crate::{Result, report::Report};
+use crate::{
+    Result,
+    report::{Goal, Report},
+};
+
+/// Figures that are named twice.
+pub(super) const RATE: &str = "first sync, rate";
+const COMPARISON: &str = "comparison per difference";
 
 pub(super) struct Outcome {
     records: f64,
@@ -74,7 +81,7 @@ pub(super) fn measure(parameters: &Parameters, material: &Material) -> Result<Ou
     Ok(Outcome {
         records: material.records.len() as f64,
         bytes: material.bytes() as f64,
-        copied: copy(material)?,
+        copied: copy(parameters, material)?,
         differences: 2.0 * parameters.differences as f64,
         first,
         recent,
@@ -108,7 +115,7 @@ fn differ(
 
 impl Side {
     fn new(parameters: &Parameters, material: &Material, number: usize) -> Result<Self> {
-        let folder = tempfile::tempdir()?;
+        let folder = tempfile::tempdir_in(&parameters.folder)?;
         let mut store = RocksStore::open(folder.path(), &parameters.options())?;
         let replica = material.replica(number);
         store.open_replica(replica)?;
@@ -170,7 +177,7 @@ fn meet(asker: &mut Side, answerer: &mut Side, material: &Material) -> Result<Me
                 }
                 Step::ReadEnvelopes(hashes) => {
                     let frames = pack(asker.envelopes(&hashes)?);
-                    steps.extend(session.on_envelopes(frames, now));
+                    steps.extend(session.on_envelopes(frames, Vec::new(), now));
                 }
                 Step::Send(frame) => asked.push(frame.encode()),
                 Step::Finished => break 'session session.tally(),
@@ -262,8 +269,12 @@ fn hear(
             envelopes,
             last,
         } => {
+            let hashes: Vec<EnvelopeHash> = envelopes
+                .iter()
+                .map(|envelope| EnvelopeHash::of(envelope))
+                .collect();
             session.on_storing(envelopes.len());
-            let mut steps = session.on_records(request, envelopes.len(), last, now)?;
+            let mut steps = session.on_records(request, &hashes, last, now)?;
             side.store(&envelopes, material)?;
             steps.extend(session.on_stored(envelopes.len(), now));
             steps
@@ -274,8 +285,8 @@ fn hear(
 }
 
 /// Seconds to write the same bytes into a file and to the disk, without reading or checking them.
-fn copy(material: &Material) -> Result<f64> {
-    let mut file = tempfile::tempfile()?;
+fn copy(parameters: &Parameters, material: &Material) -> Result<f64> {
+    let mut file = tempfile::tempfile_in(&parameters.folder)?;
     let started = Instant::now();
     for envelope in &material.records {
         file.write_all(&envelope.bytes)?;
@@ -284,85 +295,53 @@ fn copy(material: &Material) -> Result<f64> {
     Ok(started.elapsed().as_secs_f64())
 }
 
+/// A later meeting, and where its figures are.
+type Again = (&'static str, fn(&Outcome) -> Met);
+
 pub(super) fn report(report: &mut Report, outcomes: &[Outcome]) {
     const OURS: &str = "peerage";
     const COPY: &str = "copy of the bytes";
     const FIRST: (&str, &str) = ("first sync", "s");
-    note(report, outcomes, OURS, FIRST, |o| o.first.seconds);
+    let ours = |report: &mut Report, name: &str, unit: &str, of: &dyn Fn(&Outcome) -> f64| {
+        note(report, outcomes, OURS, (name, unit), of);
+    };
     note(report, outcomes, COPY, FIRST, |o| o.copied);
-    note(
-        report,
-        outcomes,
-        OURS,
-        ("first sync, rate", "records/s"),
-        |o| o.records / o.first.seconds,
-    );
-    note(
-        report,
-        outcomes,
-        OURS,
-        ("first sync, bytes sent per byte of records", ""),
-        |o| o.first.bytes / o.bytes,
-    );
-    note(
-        report,
-        outcomes,
-        OURS,
-        ("first sync, round trips", ""),
-        |o| o.first.round_trips,
-    );
+    ours(report, FIRST.0, FIRST.1, &|o| o.first.seconds);
+    ours(report, RATE, "records/s", &|o| o.records / o.first.seconds);
+    ours(report, "first sync, sent per byte of records", "B", &|o| {
+        o.first.bytes / o.bytes
+    });
+    ours(report, "first sync, round trips", "", &|o| {
+        o.first.round_trips
+    });
     report.ratio("first sync", (OURS, FIRST.0), (COPY, FIRST.0), at_most(4.0));
-    let again: [(&str, fn(&Outcome) -> Met); 2] =
-        [("recent", |o| o.recent), ("scattered", |o| o.scattered)];
+    let again: [Again; 2] = [
+        ("recent differences", |o| o.recent),
+        ("scattered differences", |o| o.scattered),
+    ];
     for (spot, met) in again {
-        let name = |what: &str| format!("{spot} differences, {what}");
-        note(report, outcomes, OURS, (&name("time"), "ms"), |o| {
-            met(o).seconds * 1e3
+        let name = |what: &str| format!("{spot}, {what}");
+        ours(report, &name("time"), "ms", &|o| met(o).seconds * 1e3);
+        ours(report, &name("round trips"), "", &|o| met(o).round_trips);
+        ours(report, &name("comparison rounds"), "", &|o| {
+            f64::from(met(o).tally.rounds)
         });
-        note(report, outcomes, OURS, (&name("round trips"), ""), |o| {
-            met(o).round_trips
+        ours(report, &name(COMPARISON), "B", &|o| {
+            met(o).tally.compare_bytes as f64 / o.differences
         });
-        note(
-            report,
-            outcomes,
-            OURS,
-            (&name("comparison rounds"), ""),
-            |o| f64::from(met(o).tally.rounds),
-        );
-        note(
-            report,
-            outcomes,
-            OURS,
-            (&name("comparison per difference"), "B"),
-            |o| met(o).tally.compare_bytes as f64 / o.differences,
-        );
-        note(
-            report,
-            outcomes,
-            OURS,
-            (&name("everything sent"), "B"),
-            |o| met(o).bytes,
-        );
+        ours(report, &name("everything sent"), "B", &|o| met(o).bytes);
+        report.expect(OURS, &name("round trips"), Goal::AtMost(3.0));
     }
-    note(
-        report,
-        outcomes,
+    report.expect(
         OURS,
-        ("no differences, everything sent", "B"),
-        |o| o.unchanged.bytes,
+        &format!("recent differences, {COMPARISON}"),
+        Goal::AtMost(60.0),
     );
-    note(
-        report,
-        outcomes,
-        OURS,
-        ("no differences, round trips", ""),
-        |o| o.unchanged.round_trips,
-    );
-    note(
-        report,
-        outcomes,
-        OURS,
-        ("no differences, time", "ms"),
-        |o| o.unchanged.seconds * 1e3,
-    );
+    ours(report, "no differences, sent", "B", &|o| o.unchanged.bytes);
+    ours(report, "no differences, round trips", "", &|o| {
+        o.unchanged.round_trips
+    });
+    ours(report, "no differences, time", "ms", &|o| {
+        o.unchanged.seconds * 1e3
+    });
 }
