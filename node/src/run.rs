@@ -8,7 +8,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use futures::future::OptionFuture;
 use libp2p::{Multiaddr, PeerId};
 use peerage_protocol::{
-    engine::{ChangeError, CommandId, Engine, Event, Input, Output, Verdict},
+    engine::{ChangeError, CommandId, Engine, Event, Input, Output, StoreFailure, Verdict},
     net::{
         kad,
         translate::{Counts, Network},
@@ -37,8 +37,12 @@ use crate::{
 pub(crate) const MAX_COMMANDS: usize = 256;
 /// How often expired records are removed.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(10);
+/// With fewer nodes of the cloud known, the ones we were told to enter it through are dialled again.
+const SMALL_CLOUD: usize = 8;
 /// How long shutting down waits for the network to say goodbye.
 const FAREWELL: Duration = Duration::from_millis(300);
+/// Rounds of local work before the network and the timers have a turn all the same.
+const MAX_LOCAL: usize = 64;
 /// Inputs taken from the network in a row before local work is looked at again.
 const MAX_NETWORK_INPUTS: usize = 32;
 
@@ -81,6 +85,8 @@ impl Run {
     ) {
         let mut sweep = interval_at(Instant::now() + SWEEP_INTERVAL, SWEEP_INTERVAL);
         sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // Rounds since the network had its turn: busy applications must not keep it waiting.
+        let mut local = 0;
         loop {
             let now = self.clock.now();
             self.network_clock.set(now.timestamp);
@@ -91,7 +97,13 @@ impl Run {
                 .into();
             tokio::select! {
                 biased;
-                Some(told) = told.recv() => self.on_told(told),
+                told = told.recv() => match told {
+                    Some(told) => self.on_told(told),
+                    None => {
+                        tracing::error!("the store's thread has ended; the node stops");
+                        break;
+                    }
+                },
                 command = commands.recv() => match command {
                     None => break,
                     Some(Command::Shutdown(done)) => {
@@ -104,11 +116,18 @@ impl Run {
                 Some(()) = wakeup => self.handle(Input::Tick),
                 input = self.network.next() => {
                     self.handle(input);
-                    self.take_network_inputs();
+                    self.take_network_inputs().await;
                 }
                 _ = sweep.tick() => self.sweep().await,
             }
             self.carry_out().await;
+            local += 1;
+            if local >= MAX_LOCAL {
+                local = 0;
+                self.handle(Input::Tick);
+                self.take_network_inputs().await;
+                self.carry_out().await;
+            }
         }
         self.shut_down(&mut told).await;
     }
@@ -118,9 +137,12 @@ impl Run {
         self.engine.handle(input, now);
     }
 
-    /// Takes what the network has ready, so that a burst costs one round of the loop.
-    fn take_network_inputs(&mut self) {
+    /// Takes what the network has ready, so that a burst costs one round of the loop. Whoever calls
+    /// this waits for the network afterwards, which is when the next wake-up is asked for.
+    async fn take_network_inputs(&mut self) {
         for _ in 0..MAX_NETWORK_INPUTS {
+            // Outputs first: what the network still reports of a link must not meet its successor.
+            self.carry_out().await;
             let Some(input) = futures::FutureExt::now_or_never(self.network.next()) else {
                 return;
             };
@@ -146,7 +168,8 @@ impl Run {
             }
         }
         self.network.sweep();
-        if self.network.connected() == 0 {
+        // Members who found only each other, while the way out was down, must not stay by themselves.
+        if self.network.cloud_size() < SMALL_CLOUD {
             self.enter_cloud();
         }
     }
@@ -234,27 +257,30 @@ impl Run {
             let Some(output) = self.network.carry_out(output) else {
                 continue;
             };
-            let asked = match output {
-                Output::Put { operation, puts } => self.storing.put(operation, puts).await,
+            match output {
+                Output::Put { operation, puts } => {
+                    if self.storing.put(operation, puts).await.is_err() {
+                        let result = Err(store_gone());
+                        self.handle(Input::Stored { operation, result });
+                    }
+                }
                 Output::Read {
                     operation,
                     replica,
                     read,
-                } => self.storing.read(operation, replica, read).await,
+                } => {
+                    if self.storing.read(operation, replica, read).await.is_err() {
+                        let result = Err(store_gone());
+                        self.handle(Input::Found { operation, result });
+                    }
+                }
                 Output::Reply { command, result } => {
                     if let Some(reply) = self.changes.remove(&command) {
                         let _ = reply.send(result);
                     }
-                    Ok(())
                 }
-                Output::Emit(event) => {
-                    self.emit(event);
-                    Ok(())
-                }
-                _ => Ok(()),
-            };
-            if let Err(error) = asked {
-                tracing::error!(%error, "the store is gone");
+                Output::Emit(event) => self.emit(event),
+                _ => {}
             }
         }
         self.count_network();
@@ -419,4 +445,8 @@ impl Run {
             self.carry_out().await;
         }
     }
+}
+
+fn store_gone() -> StoreFailure {
+    StoreFailure("the store's thread has ended".into())
 }

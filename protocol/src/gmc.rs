@@ -42,7 +42,7 @@ pub use error::GmcError;
 pub(crate) use issue::issue_from_root;
 pub use issue::{IssueOptions, issue};
 pub(crate) use verify::verify_without_time;
-pub use verify::{VerifiedGmc, verify};
+pub use verify::{VerifiedGmc, verify, verify_for_any_time};
 
 pub use crate::certificate::{CertificateError, ExtensionName};
 

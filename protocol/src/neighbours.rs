@@ -228,6 +228,12 @@ impl Neighbours {
             .count()
     }
 
+    /// Whether anything is known of this peer.
+    #[must_use]
+    pub fn knows(&self, peer: &PeerId) -> bool {
+        self.candidates.contains_key(peer) || self.links.contains_key(peer)
+    }
+
     /// Whether we are trying to become this peer's neighbour.
     #[must_use]
     pub fn is_approached(&self, peer: &PeerId) -> bool {
@@ -295,9 +301,12 @@ impl Neighbours {
 
     /// Keeps a peer away that broke the protocol.
     pub fn ban(&mut self, peer: PeerId, now: Instant) {
-        if self.banned.len() < MAX_CANDIDATES {
-            self.banned.insert(peer, now + BAN);
+        let first = self.banned.iter().min_by_key(|(_, until)| **until);
+        if let Some((first, _)) = first.filter(|_| self.banned.len() >= MAX_CANDIDATES) {
+            let first = *first;
+            self.banned.remove(&first);
         }
+        self.banned.insert(peer, now + BAN);
         self.explored(&peer);
         self.candidates.remove(&peer);
     }

@@ -8,5 +8,6 @@ pub mod behaviour;
 pub mod group_net;
 pub mod kad;
 pub mod knock;
+mod reach;
 pub mod translate;
 pub mod transport;

@@ -253,7 +253,15 @@ impl Engine {
             .not_after()
             .min(peerage_records::record::MAX_EXPIRY);
         let record = match held {
-            Some(held) if held.record().payload == chain => return,
+            // Ours, or one that came later from another of our nodes: an older chain never replaces it.
+            Some(held)
+                if state
+                    .roster
+                    .membership_of(held.record())
+                    .is_ok_and(|held| held.issued_at() >= state.gmc.issued_at()) =>
+            {
+                return;
+            }
             Some(held) => held.record().update_reserved(expires, chain, now.timestamp),
             None => Record::create_reserved(
                 RecordType::MEMBERSHIP,

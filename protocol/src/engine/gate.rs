@@ -11,7 +11,7 @@ use crate::{
         self, AdmissionError, Admitted, Chooser, Gate, Heard, Outcome, REFUSAL_DELAY, Responder,
         is_chooser, write_referrals,
     },
-    neighbours::MIN_NEIGHBOURS,
+    neighbours::{MAX_NEIGHBOURS, MIN_NEIGHBOURS},
     wire::link::LinkFrame,
 };
 
@@ -23,6 +23,10 @@ const MAX_REFUSALS: usize = 4_096;
 const FAREWELL_TIME: Duration = Duration::from_secs(2);
 /// Neighbours sent away whose links are not closed yet, over all groups; over it they are cut at once.
 const MAX_LEAVING: usize = 256;
+
+/// Links with nodes of one member: a person with two machines, but not one who would be all of our
+/// neighbours.
+const MAX_LINKS_PER_MEMBER: usize = 2;
 
 /// An exchange under way.
 #[derive(Debug)]
@@ -235,7 +239,8 @@ impl Engine {
     ) {
         if let Some(state) = self.groups.get_mut(&replica) {
             for (other, addresses) in others {
-                if other != self.local {
+                // Hearsay never changes what is known of a peer already.
+                if other != self.local && !state.neighbours.knows(&other) {
                     state.neighbours.suggest(other, addresses, now.instant);
                 }
             }
@@ -251,13 +256,33 @@ impl Engine {
         })
     }
 
+    /// Whether the newcomer may become a neighbour: it is one already, or its member has few links
+    /// with us and there is a place left, or it has too few neighbours to be turned away.
     fn has_room(&self, replica: ReplicaId, newcomer: &Admitted) -> bool {
-        self.groups.get(&replica).is_some_and(|state| {
-            !state.neighbours.is_full()
+        let Some(state) = self.groups.get(&replica) else {
+            return false;
+        };
+        if state.neighbours.get(&newcomer.peer).is_some() {
+            return true;
+        }
+        let member = newcomer.gmc.subject();
+        let links = state
+            .neighbours
+            .iter()
+            .filter(|(_, neighbour)| neighbour.member() == member)
+            .count();
+        // Those that have been told there is a place, and have not confirmed yet.
+        let promised = self
+            .exchanges
+            .values()
+            .filter(|exchange| matches!(&exchange.state, State::Responder(of, _) if *of == replica))
+            .count();
+        let full = state.neighbours.len() + promised >= MAX_NEIGHBOURS;
+        links < MAX_LINKS_PER_MEMBER
+            && !state.neighbours.is_banned(&newcomer.peer)
+            && (!full
                 || state.neighbours.is_explored(&newcomer.peer)
-                || state.neighbours.get(&newcomer.peer).is_some()
-                || usize::from(newcomer.neighbours) < MIN_NEIGHBOURS
-        })
+                || usize::from(newcomer.neighbours) < MIN_NEIGHBOURS)
     }
 
     /// Both sides have proved themselves: the link opens.
@@ -271,7 +296,7 @@ impl Engine {
         let Some(state) = self.groups.get_mut(&replica) else {
             return;
         };
-        if state.online.is_none() {
+        if state.online.is_none() || state.neighbours.is_banned(&admitted.peer) {
             return;
         }
         let peer = admitted.peer;

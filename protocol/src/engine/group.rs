@@ -8,11 +8,14 @@ use std::{
 
 use libp2p_identity::PeerId;
 use multiaddr::Multiaddr;
-use peerage_records::id::{GroupId, IdentityKey, ReplicaId};
+use peerage_records::{
+    id::{GroupId, IdentityKey, ReplicaId},
+    time::CLOCK_TOLERANCE,
+};
 
 use super::{Engine, Event, Now, OpenGroup, Output, sync::Sync};
 use crate::{
-    admission::{Gate, Presented},
+    admission::{Gate, Presented, is_chooser},
     binding::NodeBinding,
     cloud::Cloud,
     deferred::Deferred,
@@ -26,6 +29,8 @@ use crate::{
 
 /// Lifetime of our entry in the cloud; renewed three times within.
 const ENTRY_LIFETIME: Duration = Duration::from_secs(3_600);
+/// How long before a neighbour's node binding ends we ask for a newer one.
+const RENEWAL: Duration = Duration::from_secs(600);
 /// How often proofs and waiting records are looked over (GRP-317: about 30 s).
 const SWEEP_INTERVAL: Duration = Duration::from_secs(15);
 /// How often, on average, a neighbour is exchanged for another member: how long two halves of a group
@@ -257,9 +262,25 @@ impl Engine {
         let lapsed: Vec<PeerId> = state
             .neighbours
             .iter()
-            .filter(|(_, neighbour)| neighbour.until <= now.timestamp)
+            .filter(|(_, neighbour)| neighbour.until + CLOCK_TOLERANCE <= now.timestamp)
             .map(|(peer, _)| *peer)
             .collect();
+        // A binding that ends is renewed without a break in the link; a membership that ends is not ours
+        // to renew.
+        let renewable: Vec<PeerId> = state
+            .neighbours
+            .iter()
+            .filter(|(peer, neighbour)| {
+                neighbour.until <= now.timestamp + RENEWAL
+                    && neighbour.gmc.not_after() > neighbour.until
+                    && is_chooser(&self.local, peer)
+            })
+            .map(|(peer, _)| *peer)
+            .collect();
+        for peer in renewable {
+            self.outputs
+                .push_back(Output::StartExchange { peer, replica });
+        }
         for peer in lapsed {
             self.close_link(replica, peer, "proof lapsed", now);
         }

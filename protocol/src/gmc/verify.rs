@@ -22,16 +22,18 @@ use crate::{
 /// # Errors
 /// The first thing found wrong. Times are compared with a tolerance of ten minutes.
 pub fn verify(chain: &Chain, group: &GroupId, now: Timestamp) -> Result<VerifiedGmc, GmcError> {
-    let gmc = verify_links(chain, Some(group))?;
-    gmc.check_time(now)?;
-    // An issue date in the future would outlive a revocation of "everything issued before".
-    if now + CLOCK_TOLERANCE < gmc.issued_at() {
-        return Err(GmcError::NotYetValid {
-            not_before: gmc.issued_at(),
-            now,
-        });
-    }
+    let gmc = verify_for_any_time(chain, group)?;
+    gmc.check_at(now)?;
     Ok(gmc)
+}
+
+/// Checks everything but the time, which [`VerifiedGmc::check_at`] checks. So a chain that has been
+/// verified once can be judged for the date of each record without verifying it again.
+///
+/// # Errors
+/// As [`verify`], except those about time.
+pub fn verify_for_any_time(chain: &Chain, group: &GroupId) -> Result<VerifiedGmc, GmcError> {
+    verify_links(chain, Some(group))
 }
 
 /// Checks everything that does not depend on the time or the group asked about.
@@ -237,6 +239,22 @@ impl VerifiedGmc {
     #[must_use]
     pub fn valid_at(&self, time: Timestamp) -> bool {
         self.check_time(time).is_ok()
+    }
+
+    /// Whether it is valid at `now`, and not issued after it, give or take the clock tolerance: a
+    /// later date of issue must not get around a revocation.
+    ///
+    /// # Errors
+    /// [`GmcError::Expired`] or [`GmcError::NotYetValid`].
+    pub fn check_at(&self, now: Timestamp) -> Result<(), GmcError> {
+        self.check_time(now)?;
+        if now + CLOCK_TOLERANCE < self.issued_at() {
+            return Err(GmcError::NotYetValid {
+                not_before: self.issued_at(),
+                now,
+            });
+        }
+        Ok(())
     }
 
     /// As [`Self::valid_at`], saying what is wrong.

@@ -12,6 +12,9 @@ use crate::cloud::Cloud;
 
 /// Connections in all: each costs about 200 KB with QUIC's buffers, so 100 MB at most.
 const MAX_CONNECTIONS: u32 = 512;
+/// Connections that others may open of those, so that strangers who take all they can get leave us
+/// room to reach members ourselves.
+const MAX_INBOUND: u32 = 384;
 /// Connections that have not finished their handshake; what a flood of strangers can hold.
 const MAX_PENDING_INBOUND: u32 = 64;
 /// Two peers that dial each other at once make two; a third is room for a restart.
@@ -54,6 +57,7 @@ impl Behaviour {
         let local = PeerId::from_public_key(&key);
         let limits = connection_limits::ConnectionLimits::default()
             .with_max_established(Some(MAX_CONNECTIONS))
+            .with_max_established_incoming(Some(MAX_INBOUND))
             .with_max_pending_incoming(Some(MAX_PENDING_INBOUND))
             .with_max_established_per_peer(Some(MAX_PER_PEER));
         let identify = identify::Config::new(IDENTIFY_PROTOCOL.into(), key)

@@ -2,7 +2,10 @@
 //!
 //! The only file that sees both worlds.
 
-use std::collections::{HashMap, VecDeque};
+use std::{
+    collections::{HashMap, VecDeque},
+    time::Duration,
+};
 
 use futures::StreamExt;
 use libp2p::{
@@ -16,13 +19,15 @@ use libp2p::{
         dial_opts::{DialOpts, PeerCondition},
     },
 };
-use peerage_records::id::ReplicaId;
+use peerage_records::{id::ReplicaId, time::Timestamp};
 use thiserror::Error;
 
 use super::{
     behaviour::{Behaviour, BehaviourEvent},
     group_net::{self, ExchangeId, LinkHandle, PublishError},
-    kad, transport,
+    kad,
+    reach::{self, Reach},
+    transport,
 };
 use crate::{
     cloud::Cloud,
@@ -33,6 +38,15 @@ use crate::{
 
 /// Lookups of one kind under way at once; libp2p has no back-pressure on queries of its own.
 const MAX_QUERIES: usize = 16;
+/// Knocks of one peer in a row: an honest one makes one per group we share and connection. Each
+/// costs a key derivation per group that is online here.
+const MAX_KNOCKS: u32 = 64;
+/// How long a peer earns one more.
+const KNOCK_INTERVAL: Duration = Duration::from_secs(2);
+/// How long a peer that broke the protocol stays out.
+const BLOCKED_FOR: Duration = Duration::from_secs(600);
+/// Peers kept out at once; whoever comes over it lets the first one back in. 60 bytes each.
+const MAX_BLOCKED: usize = 1_024;
 
 /// The running network half: a swarm, spoken to in the engine's terms.
 pub struct Network {
@@ -44,6 +58,10 @@ pub struct Network {
     announces: HashMap<QueryId, ReplicaId>,
     lookups: HashMap<QueryId, Lookup>,
     reached_cloud: bool,
+    /// Every peer with a connection.
+    peers: HashMap<PeerId, Peer>,
+    /// Peers that broke the protocol, each with the time when it may come back.
+    blocked: VecDeque<(Timestamp, PeerId)>,
     inputs: VecDeque<Input>,
     counts: Counts,
 }
@@ -52,6 +70,44 @@ pub struct Network {
 struct Lookup {
     replica: ReplicaId,
     search: discovery::Lookup,
+}
+
+/// What is known of a connected peer.
+#[derive(Debug)]
+struct Peer {
+    /// From how far away it connected first.
+    seen: Reach,
+    knocks: Knocks,
+}
+
+/// Knocks a peer may still make: a burst, and then one every few seconds.
+#[derive(Debug)]
+struct Knocks {
+    left: u32,
+    since: Timestamp,
+}
+
+impl Knocks {
+    fn full(now: Timestamp) -> Self {
+        Self {
+            left: MAX_KNOCKS,
+            since: now,
+        }
+    }
+
+    fn take(&mut self, now: Timestamp) -> bool {
+        let earned = now.since(self.since).as_millis() / KNOCK_INTERVAL.as_millis();
+        if earned > 0 {
+            let earned = u32::try_from(earned).unwrap_or(MAX_KNOCKS);
+            self.left = self.left.saturating_add(earned).min(MAX_KNOCKS);
+            self.since = now;
+        }
+        if self.left == 0 {
+            return false;
+        }
+        self.left -= 1;
+        true
+    }
 }
 
 /// What the metrics want to know and the engine does not.
@@ -111,6 +167,8 @@ impl Network {
             announces: HashMap::new(),
             lookups: HashMap::new(),
             reached_cloud: false,
+            peers: HashMap::new(),
+            blocked: VecDeque::new(),
             inputs: VecDeque::new(),
             counts: Counts::default(),
         }
@@ -162,24 +220,49 @@ impl Network {
         }
     }
 
-    /// Drops what has expired of what this node stores for the cloud. To be called now and then.
+    /// Drops what has expired of what this node stores for the cloud, and lets peers back in whose
+    /// time is over. To be called every few seconds.
     pub fn sweep(&mut self) {
         self.swarm.behaviour_mut().kad.store_mut().expire();
+        let now = self.clock.now();
+        while self.blocked.front().is_some_and(|(until, _)| *until <= now) {
+            self.unblock_first();
+        }
+    }
+
+    /// How many nodes of the cloud are known here.
+    pub fn cloud_size(&mut self) -> usize {
+        let kad = &mut self.swarm.behaviour_mut().kad;
+        kad.kbuckets().map(|bucket| bucket.num_entries()).sum()
+    }
+
+    /// Closes all connections with a peer and refuses new ones for a while.
+    fn block(&mut self, peer: PeerId) {
+        if self.blocked.len() >= MAX_BLOCKED {
+            self.unblock_first();
+        }
+        if self.swarm.behaviour_mut().blocked.block_peer(peer) {
+            let until = self.clock.now() + BLOCKED_FOR;
+            self.blocked.push_back((until, peer));
+        }
+    }
+
+    fn unblock_first(&mut self) {
+        if let Some((_, peer)) = self.blocked.pop_front() {
+            self.swarm.behaviour_mut().blocked.unblock_peer(peer);
+        }
     }
 
     /// Where we can be reached, most useful first: what an operator named, then addresses other
     /// machines can use, and loopback only when there is nothing else.
     #[must_use]
     pub fn addresses(&self) -> Vec<Multiaddr> {
-        let external: Vec<Multiaddr> = self.swarm.external_addresses().cloned().collect();
-        let (loopback, other): (Vec<Multiaddr>, Vec<Multiaddr>) =
-            self.swarm.listeners().cloned().partition(is_loopback);
-        let mut addresses = external;
-        addresses.extend(other);
-        if addresses.is_empty() {
-            addresses = loopback;
+        let mut addresses: Vec<Multiaddr> = self.swarm.external_addresses().cloned().collect();
+        for address in reach::worth_telling(self.swarm.listeners().cloned()) {
+            if !addresses.contains(&address) {
+                addresses.push(address);
+            }
         }
-        addresses.dedup();
         addresses.truncate(MAX_ADDRESSES);
         addresses
     }
@@ -358,10 +441,14 @@ impl Network {
             SwarmEvent::ConnectionEstablished {
                 peer_id,
                 num_established,
+                endpoint,
                 ..
             } => {
                 self.counts.connections_opened += 1;
                 if num_established.get() == 1 {
+                    let seen = Reach::of(endpoint.get_remote_address()).unwrap_or(Reach::Global);
+                    let knocks = Knocks::full(self.clock.now());
+                    self.peers.insert(peer_id, Peer { seen, knocks });
                     self.inputs.push_back(Input::PeerConnected(peer_id));
                 }
             }
@@ -371,6 +458,7 @@ impl Network {
                 ..
             } => {
                 self.counts.connections_closed += 1;
+                self.peers.remove(&peer_id);
                 self.inputs.push_back(Input::PeerDisconnected(peer_id));
             }
             SwarmEvent::ConnectionClosed { .. } => self.counts.connections_closed += 1,
@@ -420,10 +508,17 @@ impl Network {
             }) => {
                 // The same answer at once, whatever the knock was about.
                 let _ = self.swarm.behaviour_mut().knocks.send_response(channel, ());
-                self.inputs.push_back(Input::Knocked {
-                    peer,
-                    bytes: request,
-                });
+                let now = self.clock.now();
+                if self
+                    .peers
+                    .get_mut(&peer)
+                    .is_some_and(|p| p.knocks.take(now))
+                {
+                    self.inputs.push_back(Input::Knocked {
+                        peer,
+                        bytes: request,
+                    });
+                }
             }
             BehaviourEvent::Knocks(_)
             | BehaviourEvent::Identify(_)
@@ -458,6 +553,7 @@ impl Network {
             group_net::Event::Frame { group, peer, frame } => Input::Frame { group, peer, frame },
             group_net::Event::Misbehaved { peer, what } => {
                 tracing::debug!(%peer, ?what, "peer broke the protocol");
+                self.block(peer);
                 Input::Misbehaved(peer)
             }
             _ => return,
@@ -467,16 +563,20 @@ impl Network {
 
     /// A peer that serves the cloud enters the routing table with the addresses it says it has.
     fn on_identified(&mut self, peer: PeerId, info: &identify::Info) {
-        if !info.protocols.contains(&self.kad_protocol) {
+        let Some(seen) = self.peers.get(&peer).map(|known| known.seen) else {
+            return;
+        };
+        let addresses: Vec<Multiaddr> = reach::believable(info.listen_addrs.iter().cloned(), seen)
+            .take(kad::MAX_ADDRESSES_PER_PEER)
+            .collect();
+        let kad = &mut self.swarm.behaviour_mut().kad;
+        // What it says now takes the place of what it said before, so that no peer fills our memory.
+        kad.remove_peer(&peer);
+        if addresses.is_empty() || !info.protocols.contains(&self.kad_protocol) {
             return;
         }
-        let addresses = info
-            .listen_addrs
-            .iter()
-            .take(kad::MAX_ADDRESSES_PER_PEER)
-            .cloned();
         for address in addresses {
-            self.swarm.behaviour_mut().kad.add_address(&peer, address);
+            kad.add_address(&peer, address);
         }
         if !self.reached_cloud {
             self.reached_cloud = true;
@@ -544,13 +644,4 @@ fn in_words(error: &dyn std::error::Error) -> String {
         cause = inner;
     }
     cause.to_string()
-}
-
-fn is_loopback(address: &Multiaddr) -> bool {
-    use libp2p::multiaddr::Protocol;
-    address.iter().any(|part| match part {
-        Protocol::Ip4(ip) => ip.is_loopback(),
-        Protocol::Ip6(ip) => ip.is_loopback(),
-        _ => false,
-    })
 }
