@@ -8,10 +8,7 @@ use std::{
 
 use libp2p_identity::PeerId;
 use multiaddr::Multiaddr;
-use peerage_records::{
-    id::{GroupId, IdentityKey, ReplicaId},
-    time::CLOCK_TOLERANCE,
-};
+use peerage_records::id::{GroupId, IdentityKey, ReplicaId};
 
 use super::{Engine, Event, Now, OpenGroup, Output, sync::Sync};
 use crate::{
@@ -262,7 +259,7 @@ impl Engine {
         let lapsed: Vec<PeerId> = state
             .neighbours
             .iter()
-            .filter(|(_, neighbour)| neighbour.until + CLOCK_TOLERANCE <= now.timestamp)
+            .filter(|(_, neighbour)| neighbour.until <= now.timestamp)
             .map(|(peer, _)| *peer)
             .collect();
         // A binding that ends is renewed without a break in the link; a membership that ends is not ours
