@@ -1,5 +1,6 @@
 //! What liars can do to a group, and what they cannot.
 #![cfg(feature = "sim")]
+#![expect(clippy::unwrap_used, reason = "a step that fails fails the test")]
 
 use std::time::Duration;
 
