@@ -491,12 +491,13 @@ impl World {
         seen == wanted
     }
 
-    /// Whether the replicas of all these nodes hold the same.
+    /// Whether the replicas of all these nodes hold the same, and something.
     #[must_use]
     pub fn converged(&self, group: GroupIndex, nodes: &[NodeIndex]) -> bool {
         let mut prints = nodes.iter().map(|node| self.fingerprint(*node, group));
         let first = prints.next().flatten();
-        first.is_some() && prints.all(|print| print == first)
+        let hold_something = nodes.iter().all(|node| self.record_count(*node, group) > 0);
+        hold_something && first.is_some() && prints.all(|print| print == first)
     }
 
     /// The digest of what a node holds of a group, as of the true time.

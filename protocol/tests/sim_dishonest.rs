@@ -370,6 +370,15 @@ fn a_record_of_an_unknown_member_waits_for_the_membership() {
             world.holds(*node, group, &record.hash()),
             "what waited is accepted now"
         );
+        let told: Vec<_> = world
+            .events(*node)
+            .iter()
+            .filter_map(|(_, event)| match event {
+                Event::RecordChanged { change, .. } => Some(change.hash),
+                _ => None,
+            })
+            .collect();
+        assert!(told.ends_with(&[membership.hash(), record.hash()]));
     }
 }
 

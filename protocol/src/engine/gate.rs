@@ -325,7 +325,7 @@ impl Engine {
             exchange,
             handle: admitted.handle,
         });
-        self.learn(replica, admitted.gmc.clone(), now);
+        self.learn_shown(replica, admitted.gmc.clone(), now);
         if !renewed {
             self.emit(Event::NeighbourConnected {
                 replica,

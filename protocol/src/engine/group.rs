@@ -168,7 +168,7 @@ impl Engine {
         state.chain = open.gmc.chain().encode().into();
         state.identity = open.identity;
         state.gmc = open.gmc.clone();
-        self.learn(replica, open.gmc, now);
+        self.learn_shown(replica, open.gmc, now);
         self.publish_membership(replica, &open.members, now);
     }
 

@@ -49,12 +49,13 @@ impl Engine {
         let Some(replica) = self.online.get(&group).copied() else {
             return;
         };
+        let mut released = Vec::new();
         let (valid, verdict) = match SignedRecord::decode(bytes) {
             Err(error) => {
                 self.offence(replica, source, error.to_string(), now);
                 (None, Verdict::Reject)
             }
-            Ok(signed) => self.judge(replica, source, signed, now),
+            Ok(signed) => self.judge(replica, source, signed, &mut released, now),
         };
         // Forward before disk: the next hop need not wait for ours.
         self.outputs.push_back(Output::Verdict {
@@ -66,6 +67,7 @@ impl Engine {
         if let Some(valid) = valid {
             self.store(replica, vec![valid], Source::Gossip, now);
         }
+        self.store(replica, released, Source::Gossip, now);
     }
 
     /// Takes the envelopes of one frame; tells how many went to the store.
@@ -78,24 +80,28 @@ impl Engine {
         now: Now,
     ) -> usize {
         let mut valid = Vec::with_capacity(envelopes.len());
+        let mut released = Vec::new();
         for bytes in envelopes {
             match SignedRecord::decode(bytes) {
                 Err(error) => self.offence(replica, peer, error.to_string(), now),
-                Ok(signed) => valid.extend(self.judge(replica, peer, signed, now).0),
+                Ok(signed) => {
+                    valid.extend(self.judge(replica, peer, signed, &mut released, now).0);
+                }
             }
         }
         let count = valid.len();
-        if count > 0 {
-            self.store(replica, valid, source, now);
-        }
+        self.store(replica, valid, source, now);
+        self.store(replica, released, Source::Gossip, now);
         count
     }
 
+    /// Judges one record. What waited for the membership in it is `released`, to be stored after it.
     fn judge(
         &mut self,
         replica: ReplicaId,
         source: PeerId,
         signed: SignedRecord,
+        released: &mut Vec<ValidRecord>,
         now: Now,
     ) -> (Option<ValidRecord>, Verdict) {
         let Some(state) = self.groups.get_mut(&replica) else {
@@ -107,7 +113,7 @@ impl Engine {
                 if valid.record().kind == RecordType::MEMBERSHIP
                     && let Ok(gmc) = state.roster.membership_of(valid.record())
                 {
-                    self.learn(replica, gmc, now);
+                    released.extend(self.learn(replica, gmc, now));
                 }
                 (Some(valid), Verdict::Accept)
             }
@@ -175,30 +181,21 @@ impl Engine {
         });
     }
 
-    /// Takes a membership that has been verified, and what waited for it.
-    pub(super) fn learn(&mut self, replica: ReplicaId, gmc: VerifiedGmc, now: Now) {
+    /// Takes a membership that has been verified; gives back what waited for it, to be stored.
+    fn learn(&mut self, replica: ReplicaId, gmc: VerifiedGmc, now: Now) -> Vec<ValidRecord> {
+        let mut valid = Vec::new();
         let Some(state) = self.groups.get_mut(&replica) else {
-            return;
+            return valid;
         };
         let member = gmc.subject();
         let event = match state.roster.learn(gmc) {
-            Learned::Known => return,
+            Learned::Known => return valid,
             Learned::New => Event::MemberJoined { replica, member },
             Learned::Newer => Event::MemberUpdated { replica, member },
         };
-        self.emit(event);
-        let Some(state) = self.groups.get_mut(&replica) else {
-            return;
-        };
-        let released = state.deferred.release(&member);
-        let group = state.group;
-        let mut valid = Vec::new();
-        for signed in released {
-            let Some(state) = self.groups.get_mut(&replica) else {
-                return;
-            };
+        for signed in state.deferred.release(&member) {
             let again = signed.clone();
-            match validate(signed, &group, &state.roster, now.timestamp) {
+            match validate(signed, &state.group, &state.roster, now.timestamp) {
                 Ok(record) => valid.push(record),
                 // It may wait for its creator and for its modifier.
                 Err(rejection) => {
@@ -208,12 +205,20 @@ impl Engine {
                 }
             }
         }
-        if !valid.is_empty() {
-            self.store(replica, valid, Source::Gossip, now);
-        }
+        self.emit(event);
+        valid
+    }
+
+    /// Takes a membership shown in an exchange.
+    pub(super) fn learn_shown(&mut self, replica: ReplicaId, gmc: VerifiedGmc, now: Now) {
+        let released = self.learn(replica, gmc, now);
+        self.store(replica, released, Source::Gossip, now);
     }
 
     fn store(&mut self, replica: ReplicaId, valid: Vec<ValidRecord>, source: Source, _now: Now) {
+        if valid.is_empty() {
+            return;
+        }
         let puts: Vec<Put> = valid
             .into_iter()
             .map(|record| Put {
