@@ -184,3 +184,37 @@ fn at_least(limit: f64) -> Option<Goal> {
 fn at_most(limit: f64) -> Option<Goal> {
     Some(Goal::AtMost(limit))
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Arguments {
+        #[command(flatten)]
+        parameters: Parameters,
+    }
+
+    #[test]
+    fn a_small_run_measures_every_part_and_loses_nothing() {
+        let small = "store --records 60 --payload 64 --authors 3 --differences 5 --published 20 \
+                     --publishers 4 --fsyncs 3 --runs 2 --wait system";
+        let parameters = Arguments::parse_from(small.split_whitespace()).parameters;
+
+        let report = run(&parameters).unwrap();
+
+        assert_eq!(report.failures, [""; 0]);
+        for name in ["ingest", "durable publish", "first sync"] {
+            let ratio = report.ratios.iter().find(|ratio| ratio.name == name);
+            let ratio = ratio.unwrap_or_else(|| panic!("no ratio of {name}"));
+            assert_eq!(ratio.spread.runs.len(), 2, "{ratio:?}");
+        }
+        let equal = report
+            .measures
+            .iter()
+            .find(|measure| measure.name == "no differences, round trips");
+        assert_eq!(equal.unwrap().spread.max, 2.0, "one per half");
+    }
+}
