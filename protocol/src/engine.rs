@@ -173,6 +173,13 @@ impl Engine {
         refusals.into_iter().chain(leaving).chain(groups).min()
     }
 
+    /// How many exchanges, and questions to the store, are not finished. Comes back to 0 when nothing
+    /// goes on, or something leaks.
+    #[must_use]
+    pub fn unfinished(&self) -> usize {
+        self.exchanges.len() + self.operations.len() + self.refusals.len() + self.leaving.len()
+    }
+
     /// What is known about an open group.
     #[must_use]
     pub fn view(&self, replica: &ReplicaId) -> Option<GroupView<'_>> {

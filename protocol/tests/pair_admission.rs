@@ -400,6 +400,7 @@ fn a_chooser_that_never_confirms_gets_no_link_and_does_no_harm() {
     }
     world.run_for(MINUTE);
     assert!(world.neighbours(node, group).is_empty());
+    assert_eq!(world.unfinished(node), 0, "and leaves nothing behind");
     assert!(admitted(&mut world, raw, node, group, &shown).is_ok());
 }
 

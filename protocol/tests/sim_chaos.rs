@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use peerage_protocol::{
+    engine::Event,
     group::Role,
     sim::{Config, NodeIndex, World},
 };
@@ -90,4 +91,27 @@ fn weather(seed: u64) {
         nodes.iter().all(|n| w.neighbours(*n, group).len() >= least)
     });
     assert!(seated, "SEED={seed}: somebody is lonely");
+    for node in &nodes {
+        let idle = world.run_until(2 * MINUTE, |w| w.unfinished(*node) == 0);
+        assert!(idle, "SEED={seed}: node {node} leaks");
+    }
+    // Whatever the weather, honest members never take each other for liars.
+    let harmless = [
+        "connection lost",
+        "group closed",
+        "made room",
+        "sent away",
+        "proof lapsed",
+        "reconciliation stalled",
+    ];
+    for node in &nodes {
+        for (at, event) in world.events(*node) {
+            if let Event::NeighbourDisconnected { reason, .. } = event {
+                assert!(
+                    harmless.contains(reason),
+                    "SEED={seed}: {node} at {at:?}: {reason}"
+                );
+            }
+        }
+    }
 }

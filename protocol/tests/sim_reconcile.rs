@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use peerage_protocol::{
-    engine::{ChangeError, Event},
+    admission::is_chooser,
+    engine::{ChangeError, Event, Output},
     group::Role,
     reconcile::Tally,
     sim::{Config, GroupIndex, NodeIndex, World},
@@ -13,6 +14,7 @@ use peerage_records::{
     id::RecordId,
     store::{ChangeKind, Store},
 };
+use rand::RngExt;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -399,4 +401,40 @@ fn clocks_that_differ_by_minutes_do_not_keep_members_apart() {
         world.published(*node, group, b"what time is it");
     }
     assert!(world.run_until(2 * MINUTE, |w| w.converged(group, &nodes)));
+}
+
+#[test]
+fn a_link_made_anew_in_the_middle_of_everything_is_no_breach() {
+    for seed in 100..110 {
+        let (mut world, group, nodes) = settled(seed, 2);
+        world.disconnect(nodes[1], group);
+        for number in 0..400 {
+            world.publish(nodes[0], group, format!("first {number}").as_bytes());
+            world.publish(nodes[1], group, format!("second {number}").as_bytes());
+        }
+        world.run_for(MINUTE);
+        world.config_mut().disk = Duration::from_millis(150);
+        world.connect(nodes[1], group);
+        let [a, b] = [nodes[0], nodes[1]].map(|n| world.peer(n));
+        let (chooser, peer) = if is_chooser(&a, &b) {
+            (nodes[0], b)
+        } else {
+            (nodes[1], a)
+        };
+        let replica = world.replica(chooser, group).unwrap();
+        for _ in 0..40 {
+            world.inject(chooser, Output::StartExchange { peer, replica });
+            let pause = world.rng().random_range(100..1_500);
+            world.run_for(Duration::from_millis(pause));
+        }
+        assert!(world.run_until(5 * MINUTE, |w| w.converged(group, &nodes)));
+        for node in &nodes {
+            for (_, event) in world.events(*node) {
+                let Event::NeighbourDisconnected { reason, .. } = event else {
+                    continue;
+                };
+                assert_ne!(*reason, "broke reconciliation", "seed {seed}");
+            }
+        }
+    }
 }

@@ -344,6 +344,15 @@ impl World {
         }
     }
 
+    /// How much an engine has begun and not finished; see [`Engine::unfinished`].
+    #[must_use]
+    pub fn unfinished(&self, node: NodeIndex) -> usize {
+        match &self.nodes[node].actor {
+            Actor::Honest(engine) => engine.unfinished(),
+            Actor::Raw(_) | Actor::Off => 0,
+        }
+    }
+
     /// Whether a node says it has been brought up to date.
     #[must_use]
     pub fn is_synchronised(&self, node: NodeIndex, group: GroupIndex) -> bool {
