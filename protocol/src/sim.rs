@@ -1,6 +1,7 @@
 //! Many engines on virtual time: a whole network in one thread, replayable from one seed.
 //!
-//! A [`World`] holds nodes, each an [`Engine`] with a [`MemoryStore`] on a disk that takes its time,
+//! A [`World`] holds nodes, each an [`Engine`] with a
+//! [`MemoryStore`](peerage_records::store::memory::MemoryStore) on a disk that takes its time,
 //! and plays everything around them: connections, exchanges, links with their gate, gossip, a DHT.
 //! Messages take random times, gossip gets lost, clocks differ, nodes crash and come back, networks
 //! split. Nothing is left to the machine it runs on: the same [`Config`] gives the same run, which
