@@ -18,7 +18,7 @@ use nodes::{
     linked, note, publish, ready, texts, told, told_of,
 };
 use peerage::{
-    InviteOptions,
+    ErrorKind, InviteOptions,
     clock::Clock,
     model::{EventKind, EventOrigin, GroupEvent, GroupStatus},
 };
@@ -92,10 +92,8 @@ async fn what_happens_offline_reaches_the_others_on_the_next_connect() {
     assert_eq!((info.members, info.neighbours), (2, 0));
     assert_eq!(info.friendly_name, "Chess");
     let there = publish(&offline, "by Ben, offline").await;
-    offline
-        .update(common, new_text("changed offline"))
-        .await
-        .unwrap_err();
+    let foreign = offline.update(common, new_text("not his")).await;
+    assert_eq!(foreign.unwrap_err().kind(), ErrorKind::NotAuthorised);
     let here = publish(&ada.group, "by Ada, meanwhile").await;
     assert_eq!(code(ada.group.get(there).await), "record_not_found");
     assert_eq!(code(offline.get(here).await), "record_not_found");
@@ -179,7 +177,7 @@ async fn an_update_makes_the_next_version_and_keeps_the_rest() {
         ..RecordUpdate::default()
     };
     let lowered = ada.update(id, until(DAY / 2)).await.unwrap_err();
-    assert_eq!(lowered.kind(), peerage::ErrorKind::FixInput, "{lowered}");
+    assert_eq!(lowered.kind(), ErrorKind::FixInput, "{lowered}");
     assert_eq!(ada.get(id).await.unwrap(), second);
     assert_eq!(ada.update(id, until(DAY * 2)).await.unwrap().version, 3);
     assert_eq!(
@@ -435,10 +433,7 @@ async fn joining_needs_no_network_and_leaves_the_group_offline() {
     ada.node.shutdown().await.unwrap();
 
     let refused = ben.node.join(invitation.clone(), Some(&second)).await;
-    assert_eq!(
-        refused.unwrap_err().kind(),
-        peerage::ErrorKind::NotAuthorised
-    );
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::NotAuthorised);
     let group = ben.node.join(invitation, None).await.unwrap();
 
     let info = group.info().await.unwrap();
@@ -449,6 +444,9 @@ async fn joining_needs_no_network_and_leaves_the_group_offline() {
     );
     let draft = note(&Clock::system(), "too early", DAY);
     assert_eq!(code(group.publish(draft).await), "group_not_ready");
+    let guest = ben.node.card(Some(&second)).await.unwrap();
+    let invited = group.invite(&guest, InviteOptions::default()).await;
+    assert_eq!(code(invited), "group_not_ready");
     group.connect().await.unwrap();
     assert_eq!(group.info().await.unwrap().status, GroupStatus::Connecting);
 }
@@ -486,6 +484,64 @@ async fn an_invitation_joins_in_its_time_only() {
         "{error}"
     );
     assert!(today.node.groups().await.unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_membership_is_renewed_by_another_invitation() {
+    let clock = Clock::system();
+    let ada = Home::with_clock(&clock).await;
+    let chess = ada.host("Chess").await;
+    let mut ben = Home::with_clock(&clock).await;
+    let mut zoe = Home::with_clock(&clock).await;
+    let brief = async |home: &Home| {
+        let card = home.node.card(None).await.unwrap();
+        let options = InviteOptions {
+            expires: Some(clock.timestamp() + 5 * MINUTE),
+            ..InviteOptions::default()
+        };
+        let invitation = chess.invite(&card, options).await.unwrap();
+        let group = home.node.join(invitation, None).await.unwrap();
+        group.connect().await.unwrap();
+        group
+    };
+    let (of_ben, of_zoe) = (brief(&ben).await, brief(&zoe).await);
+    let id = publish(&chess, "before").await;
+    holds(&of_ben, id, "before").await;
+    holds(&of_zoe, id, "before").await;
+    zoe.node.shutdown().await.unwrap();
+
+    // In time, and without going offline.
+    let ended = of_ben.info().await.unwrap().valid_until;
+    let longer = ben.invitation(&chess).await;
+    let renewed = ben.node.join(longer.clone(), None).await.unwrap();
+    assert_eq!(code(ben.node.join(longer, None).await), "already_member");
+    let ends = renewed.info().await.unwrap().valid_until;
+    assert!(ends > ended, "{ends:?} after {ended:?}");
+    clock.advance(16 * MINUTE);
+
+    // Too late: the group is still there, and of use again after another invitation.
+    zoe.node = zoe.place.start().await;
+    let lapsed = zoe.node.open_group(chess.name(), None).await.unwrap();
+    let info = lapsed.info().await.unwrap();
+    assert_eq!(
+        (info.status, info.valid_until),
+        (GroupStatus::Offline, None)
+    );
+    let again = zoe.enter(&chess).await;
+    holds(&again, id, "before").await;
+
+    let after = publish(&chess, "after").await;
+    holds(&of_ben, after, "after").await;
+    holds(&again, after, "after").await;
+    // What either publishes is believed under its new membership.
+    let by_ben = publish(&of_ben, "by Ben").await;
+    let by_zoe = publish(&again, "by Zoe").await;
+    holds(&chess, by_ben, "by Ben").await;
+    holds(&chess, by_zoe, "by Zoe").await;
+    ben.restart().await;
+    let of_ben = ben.node.open_group(chess.name(), None).await.unwrap();
+    linked(&of_ben, 1).await;
+    converged([&chess, &of_ben, &again]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -64,6 +64,16 @@ pub(crate) struct Home {
     pub(crate) node: Node,
 }
 
+/// A process that ends while a store is being closed ends badly.
+impl Drop for Home {
+    fn drop(&mut self) {
+        let node = self.node.clone();
+        tokio::task::block_in_place(|| {
+            let _ = tokio::runtime::Handle::current().block_on(node.shutdown());
+        });
+    }
+}
+
 impl Home {
     pub(crate) async fn new() -> Self {
         Self::with_clock(&Clock::system()).await
