@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fs, path::PathBuf};
 use clap::Args;
 
 use crate::{
-    Result,
+    Result, print,
     report::{Report, figure, table},
     statistics::Spread,
 };
@@ -28,11 +28,10 @@ pub(crate) fn run(parameters: &Parameters) -> Result<()> {
             .and_then(|json| Report::read(&json))
             .map_err(|error| format!("cannot read {}: {error}", path.display()).into())
     };
-    println!(
-        "{}",
-        compare(&read(&parameters.before)?, &read(&parameters.after)?)?
-    );
-    Ok(())
+    print(&compare(
+        &read(&parameters.before)?,
+        &read(&parameters.after)?,
+    )?)
 }
 
 fn compare(before: &Report, after: &Report) -> Result<String> {
@@ -97,7 +96,7 @@ fn figures(report: &Report) -> BTreeMap<String, &Spread> {
     let measures = report
         .measures
         .iter()
-        .map(|m| (format!("{}: {} [{}]", m.system, m.name, m.unit), &m.spread));
+        .map(|m| (format!("{}: {} {}", m.system, m.name, m.unit), &m.spread));
     let ratios = report
         .ratios
         .iter()

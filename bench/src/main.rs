@@ -10,7 +10,11 @@ mod scenarios;
 mod statistics;
 mod usage;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+    process::ExitCode,
+};
 
 use clap::{Args, Parser, Subcommand};
 
@@ -87,15 +91,23 @@ fn show(report: Option<Report>, out: Option<PathBuf>, json: bool) -> Result<Exit
             .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
     }
     if json {
-        println!("{}", report.json()?);
+        print(&report.json()?)?;
     } else {
-        println!("{}", report.text());
+        print(&report.text())?;
     }
     Ok(if report.failures.is_empty() {
         ExitCode::SUCCESS
     } else {
         ExitCode::from(FAILED_RUN)
     })
+}
+
+/// Prints a line. A reader that has seen enough is no error.
+fn print(text: &str) -> Result<()> {
+    match writeln!(io::stdout().lock(), "{text}") {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]

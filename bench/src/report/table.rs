@@ -93,6 +93,8 @@ pub(crate) fn table<const N: usize>(
 pub(crate) fn figure(value: f64) -> String {
     match value.abs() {
         0.0 => "0".to_owned(),
+        // Nothing divided by nothing.
+        size if size.is_nan() => "-".to_owned(),
         size if size >= 1000.0 => format!("{value:.0}"),
         size if size >= 100.0 => format!("{value:.1}"),
         size if size >= 1.0 => format!("{value:.2}"),
