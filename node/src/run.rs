@@ -25,6 +25,7 @@ use tokio::{
 };
 
 use crate::{
+    Result,
     clock::Clock,
     command::{Command, NetworkView, View},
     event::{self, Told as EventTold},
@@ -259,20 +260,16 @@ impl Run {
             };
             match output {
                 Output::Put { operation, puts } => {
-                    if self.storing.put(operation, puts).await.is_err() {
-                        let result = Err(store_gone());
-                        self.handle(Input::Stored { operation, result });
-                    }
+                    let asked = self.storing.put(operation, puts).await;
+                    self.asked(asked, |result| Input::Stored { operation, result });
                 }
                 Output::Read {
                     operation,
                     replica,
                     read,
                 } => {
-                    if self.storing.read(operation, replica, read).await.is_err() {
-                        let result = Err(store_gone());
-                        self.handle(Input::Found { operation, result });
-                    }
+                    let asked = self.storing.read(operation, replica, read).await;
+                    self.asked(asked, |result| Input::Found { operation, result });
                 }
                 Output::Reply { command, result } => {
                     if let Some(reply) = self.changes.remove(&command) {
@@ -284,6 +281,17 @@ impl Run {
             }
         }
         self.count_network();
+    }
+
+    /// Answers in the store's place when there is no store to answer any more.
+    fn asked<T>(
+        &mut self,
+        asked: Result<()>,
+        answer: impl FnOnce(Result<T, StoreFailure>) -> Input,
+    ) {
+        if let Err(error) = asked {
+            self.handle(answer(Err(StoreFailure(error.to_string()))));
+        }
     }
 
     fn emit(&mut self, event: Event) {
@@ -445,8 +453,4 @@ impl Run {
             self.carry_out().await;
         }
     }
-}
-
-fn store_gone() -> StoreFailure {
-    StoreFailure("the store's thread has ended".into())
 }

@@ -1,4 +1,5 @@
 //! `GroupNet` among members: what flows when the gate is open, and only then.
+#![cfg(feature = "net")]
 
 mod group_net;
 

@@ -1,4 +1,5 @@
 //! `GroupNet` before strangers and hostile members: they learn nothing, inject nothing and cost little.
+#![cfg(feature = "net")]
 
 mod group_net;
 

@@ -1,7 +1,7 @@
 //! The store that survives: RocksDB.
 //!
 //! Every change is one write batch, synced before the call returns; summaries are kept in memory per
-//! open replica and follow only after the batch is on disk. [`columns`] documents every row.
+//! open replica and follow only after the batch is on disk. `columns` documents every row.
 
 mod check;
 mod columns;
