@@ -28,7 +28,7 @@ use super::{attacker::Victim, nodes::DEADLINE};
 /// What a stranger has found out about a node.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Seen {
-    pub(crate) protocols: BTreeSet<String>,
+    protocols: BTreeSet<String>,
     agent: String,
     version: String,
     /// Whether it speaks gossip with the stranger.
@@ -44,7 +44,7 @@ pub(crate) struct Seen {
 }
 
 /// The protocols of every node.
-pub(crate) fn static_protocols() -> BTreeSet<String> {
+fn static_protocols() -> BTreeSet<String> {
     [
         PROTOCOL.to_string(),
         knock::PROTOCOL.to_string(),
@@ -54,6 +54,23 @@ pub(crate) fn static_protocols() -> BTreeSet<String> {
         "/ipfs/ping/1.0.0".into(),
     ]
     .into()
+}
+
+/// All that any node shows: it serves the cloud, every knock gets the same nothing, and an exchange
+/// may begin. Everything else is refused, and what is no announcement is not stored.
+pub(crate) fn nothing() -> Seen {
+    let refused = || vec![0];
+    Seen {
+        protocols: static_protocols(),
+        agent: concat!("peerage/", env!("CARGO_PKG_VERSION")).into(),
+        version: "/peerage/1".into(),
+        gossip: false,
+        answers_ping: true,
+        knocks: [(0, true), (20, true), (66, true), (96, true), (97, true)].into(),
+        mux: [vec![vec![1]], vec![refused(); 6]].concat(),
+        put: false,
+        found: false,
+    }
 }
 
 #[derive(NetworkBehaviour)]
