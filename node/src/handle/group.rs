@@ -183,11 +183,17 @@ impl GroupHandle {
     /// nobody online to be accepted, and says where members may be found.
     ///
     /// # Errors
-    /// When our role does not allow it, the time period is impossible, or the chain would be too
-    /// long.
+    /// When our role does not allow it, the group has never been synchronised, the time period is
+    /// impossible, or the chain would be too long.
     pub async fn invite(&self, card: &IdentityCard, options: InviteOptions) -> Result<Invitation> {
         self.check()?;
         let view = self.view().await?;
+        // Who has not met another member yet does not know who is one (GRP-210).
+        if !view.synchronised {
+            return Err(Error::GroupNotReady {
+                group: self.name.clone(),
+            });
+        }
         let bootstrap = self.bootstrap(&view).await?;
         let membership = self.membership()?;
         let now = self.inner.clock.timestamp();
