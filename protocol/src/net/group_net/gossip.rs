@@ -64,12 +64,13 @@ pub fn gossip_config() -> Config {
         .validate_messages()
         .message_id_fn(|message: &Message| message_id(&message.data))
         .flood_publish(false)
-        // Lean: a node gets each body from all its mesh but the one it sends to first, so three of
-        // them mean about two and a half copies. What a thin mesh loses, lazy gossip and then
-        // reconciliation bring.
+        // Lean: a node gets each body from all its mesh but the one it sends to first, so three or four
+        // of them mean about two and a half copies. Never less than three: with two, a node that loses
+        // one hears only by lazy gossip, half a heartbeat late. What a thin mesh loses, lazy gossip
+        // and then reconciliation bring.
         .mesh_n(3)
-        .mesh_n_low(2)
-        .mesh_n_high(4)
+        .mesh_n_low(3)
+        .mesh_n_high(5)
         .mesh_outbound_min(1)
         .heartbeat_interval(Duration::from_millis(700))
         .heartbeat_initial_delay(Duration::from_millis(100))
