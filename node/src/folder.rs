@@ -16,7 +16,7 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use data_encoding::HEXLOWER;
@@ -47,8 +47,12 @@ const MAX_FILE_BYTES: u64 = 256 * 1024;
 #[derive(Debug)]
 pub struct DataFolder {
     path: PathBuf,
-    lock: Mutex<Option<FolderLock>>,
+    lock: Mutex<Option<Arc<FolderLock>>>,
 }
+
+/// Keeps the folder ours, for a part of the node that may outlive the rest of it.
+#[derive(Debug, Clone)]
+pub struct Hold(#[expect(dead_code, reason = "held, not read")] Option<Arc<FolderLock>>);
 
 impl DataFolder {
     /// Opens the folder, making it where it does not exist.
@@ -63,7 +67,7 @@ impl DataFolder {
         let lock = FolderLock::take(&path)?;
         let folder = Self {
             path,
-            lock: Mutex::new(Some(lock)),
+            lock: Mutex::new(Some(Arc::new(lock))),
         };
         folder.check_format()?;
         files::private_folder(&folder.path.join("identities"))?;
@@ -71,7 +75,15 @@ impl DataFolder {
         Ok(folder)
     }
 
-    /// Lets another node have the folder. Nothing is written through this one afterwards.
+    /// Keeps others out of the folder until this is dropped, whatever becomes of `self`.
+    #[must_use]
+    pub fn hold(&self) -> Hold {
+        let lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        Hold(lock.clone())
+    }
+
+    /// Lets another node have the folder, once every [`Hold`] is dropped. Nothing is written
+    /// through this one afterwards.
     pub fn release(&self) {
         self.lock
             .lock()

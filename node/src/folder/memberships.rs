@@ -137,11 +137,12 @@ impl DataFolder {
         )
     }
 
-    /// Loads every membership of these identities.
+    /// Loads every membership of these identities. A damaged one is named in the log, left as it is
+    /// and left out: it must not keep the others from their groups.
     ///
     /// # Errors
-    /// [`Error::PassphraseNeeded`], [`Error::WrongPassphrase`] and [`Error::FileDamaged`] name the
-    /// file; nothing has changed then.
+    /// [`Error::PassphraseNeeded`] and [`Error::WrongPassphrase`] name the file, and so does an
+    /// error of reading; nothing has changed then.
     pub fn load_memberships(
         &self,
         identities: &[Identity],
@@ -153,23 +154,48 @@ impl DataFolder {
                 let Some(bytes) = files::read(&path, MAX_FILE_BYTES)? else {
                     continue;
                 };
-                memberships.push(self.open_membership(&path, &bytes, identity, passphrase)?);
+                match self.open_membership(&path, &bytes, identity, passphrase) {
+                    Ok(membership) => memberships.push(membership),
+                    Err(error @ Error::FileDamaged { .. }) => {
+                        tracing::warn!(file = %path.display(), %error, "membership left out");
+                    }
+                    Err(error) => return Err(error),
+                }
             }
         }
         Ok(memberships)
     }
 
-    /// Deletes the membership, and the group's key where it is here.
+    /// How many memberships there are files of, be they damaged or of nobody known.
     ///
     /// # Errors
-    /// [`Error::GroupNotFound`], or when a file cannot be removed.
+    /// When a folder cannot be read.
+    pub fn count_memberships(&self) -> Result<usize, Error> {
+        let groups = self.path.join("groups");
+        let folders = fs::read_dir(&groups).map_err(|error| Error::io(&groups, error))?;
+        let mut count = 0;
+        for folder in folders {
+            let folder = folder.map_err(|error| Error::io(&groups, error))?.path();
+            if folder.is_dir() {
+                count += files::list(&folder, "json")?.len();
+            }
+        }
+        Ok(count)
+    }
+
+    /// Deletes the membership, and the group's key where it is here. The membership goes first:
+    /// without it the key is never looked for, while a membership that lacks its key is damaged.
+    ///
+    /// # Errors
+    /// [`Error::GroupNotFound`], or when a file cannot be removed; it may then be deleted again.
     pub fn delete_membership(&self, identity: &PeerName, group: &GroupId) -> Result<(), Error> {
         self.check_held()?;
         // The file is named after the first half of the same hash.
         let name = HEXLOWER.encode(&group.as_bytes()[..16]);
         let folder = self.groups_of(identity);
-        files::remove(&folder.join(format!("{name}.pem")))?;
-        if !files::remove(&folder.join(format!("{name}.json")))? {
+        let known = files::remove(&folder.join(format!("{name}.json")))?;
+        let key = files::remove(&folder.join(format!("{name}.pem")))?;
+        if !known && !key {
             return Err(Error::GroupNotFound {
                 name: group.to_string(),
             });
@@ -260,11 +286,11 @@ impl DataFolder {
             .join(HEXLOWER.encode(&identity.p2p_id()))
     }
 
-    fn membership_path(&self, identity: &PeerName, group: &PeerName) -> PathBuf {
+    pub(super) fn membership_path(&self, identity: &PeerName, group: &PeerName) -> PathBuf {
         self.groups_of(identity).join(file_name(group, "json"))
     }
 
-    fn group_key_path(&self, identity: &PeerName, group: &PeerName) -> PathBuf {
+    pub(super) fn group_key_path(&self, identity: &PeerName, group: &PeerName) -> PathBuf {
         self.groups_of(identity).join(file_name(group, "pem"))
     }
 }

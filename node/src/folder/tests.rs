@@ -277,28 +277,86 @@ fn every_damaged_file_is_named_and_left_as_it_is() {
             .save_membership(&membership(&ada), &ada, None)
             .unwrap();
     }
-    let load = || -> Result<(), Error> {
+    let load = || -> Result<usize, Error> {
         let folder = DataFolder::open(base.path())?;
         folder.node_key()?;
         folder.default_identity()?;
         folder.load_identities(None)?;
-        folder.load_memberships(std::slice::from_ref(&ada), None)?;
-        Ok(())
+        let found = folder.load_memberships(std::slice::from_ref(&ada), None)?;
+        Ok(found.len())
     };
-    load().unwrap();
+    assert_eq!(load().unwrap(), 1);
     for (path, content) in contents(base.path()) {
         fs::write(&path, &content[..content.len() / 2]).unwrap();
         let damaged = contents(base.path());
-        let error = load().expect_err(&path.display().to_string());
-        assert_eq!(error.code(), "file_damaged", "{}: {error}", path.display());
-        assert!(
-            error.to_string().contains(&path.display().to_string()),
-            "{error}"
-        );
+        if path.starts_with(base.path().join("groups")) {
+            // One group is not worth all the others.
+            assert_eq!(load().unwrap(), 0, "{}", path.display());
+        } else {
+            let error = load().expect_err(&path.display().to_string());
+            assert_eq!(error.code(), "file_damaged", "{}: {error}", path.display());
+            assert!(
+                error.to_string().contains(&path.display().to_string()),
+                "{error}"
+            );
+        }
         assert_eq!(contents(base.path()), damaged);
         fs::write(&path, &content).unwrap();
-        load().unwrap();
+        assert_eq!(load().unwrap(), 1);
     }
+}
+
+#[test]
+fn a_damaged_membership_does_not_hide_the_others() {
+    let base = tempfile::tempdir().unwrap();
+    let folder = DataFolder::open(base.path()).unwrap();
+    let ada = identity("");
+    let (one, two) = (membership(&ada), membership(&ada));
+    folder.save_membership(&one, &ada, Some("secret")).unwrap();
+    folder.save_membership(&two, &ada, Some("secret")).unwrap();
+    let root = one.root().unwrap();
+    fs::write(folder.membership_path(ada.name(), root.name()), "{").unwrap();
+    let load = |passphrase| folder.load_memberships(std::slice::from_ref(&ada), Some(passphrase));
+    let found = load("secret").unwrap();
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].chain, two.chain);
+    assert_eq!(folder.count_memberships().unwrap(), 2);
+    assert_eq!(load("wrong").unwrap_err().code(), "wrong_passphrase");
+}
+
+#[test]
+fn a_deletion_that_was_cut_short_leaves_no_membership() {
+    let base = tempfile::tempdir().unwrap();
+    let folder = DataFolder::open(base.path()).unwrap();
+    let ada = identity("");
+    let kept = membership(&ada);
+    folder.save_membership(&kept, &ada, None).unwrap();
+    let root = kept.root().unwrap();
+    let (group, name) = (root.id(), root.name());
+    // The key cannot be removed: a folder is in its place.
+    let key = folder.group_key_path(ada.name(), name);
+    fs::remove_file(&key).unwrap();
+    fs::create_dir(&key).unwrap();
+    folder.delete_membership(ada.name(), &group).unwrap_err();
+    let found = folder.load_memberships(std::slice::from_ref(&ada), None);
+    assert!(found.unwrap().is_empty());
+    // What is left can be deleted again.
+    fs::remove_dir(&key).unwrap();
+    fs::write(&key, "").unwrap();
+    folder.delete_membership(ada.name(), &group).unwrap();
+    assert!(!key.exists());
+}
+
+#[test]
+fn a_held_folder_stays_ours() {
+    let base = tempfile::tempdir().unwrap();
+    let folder = DataFolder::open(base.path()).unwrap();
+    let hold = folder.hold();
+    drop(folder);
+    let refused = DataFolder::open(base.path()).unwrap_err();
+    assert_eq!(refused.code(), "folder_in_use");
+    drop(hold);
+    DataFolder::open(base.path()).unwrap();
 }
 
 #[test]
