@@ -20,6 +20,7 @@ use peerage_records::store::{
 };
 use rand::Rng;
 use tokio::sync::{broadcast, mpsc};
+use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
 use crate::{
@@ -27,7 +28,7 @@ use crate::{
     clock::Clock,
     event::MAX_LAG,
     folder::DataFolder,
-    handle::Inner,
+    handle::{Inner, Replicas},
     metrics::Metrics,
     run::{MAX_COMMANDS, Run},
     settings::Settings,
@@ -94,12 +95,15 @@ impl Builder {
             None => settings.passphrase()?,
         };
         let (max_identities, data_dir) = (settings.max_identities, settings.data_dir.clone());
-        let (vault, key, store) = tokio::task::spawn_blocking(move || {
-            let folder = DataFolder::open(&data_dir)?;
+        let (hold, vault, key, store) = tokio::task::spawn_blocking(move || {
+            let folder = Arc::new(DataFolder::open(&data_dir)?);
+            // Outlives the store, here and in the store's thread: whoever has the folder next must
+            // not find the store open.
+            let hold = folder.hold();
             let key = folder.node_key()?;
             let store = RocksStore::open(folder.store_path(), &RocksOptions::default())?;
             let vault = Vault::open(folder, passphrase, max_identities)?;
-            Ok::<_, Error>((vault, key, store))
+            Ok::<_, Error>((hold, vault, key, store))
         })
         .await
         .map_err(|error| Error::Internal(error.to_string()))??;
@@ -111,8 +115,14 @@ impl Builder {
 
         let (told, answers) = mpsc::unbounded_channel();
         let store: Box<dyn Store> = Box::new(store);
-        let (storing, store_thread) =
-            Storing::start(store, clock.clone(), Arc::clone(&metrics), told)?;
+        let stopped = CancellationToken::new();
+        let (storing, store_thread) = Storing::start(
+            store,
+            clock.clone(),
+            Arc::clone(&metrics),
+            told,
+            (hold, stopped.clone().drop_guard()),
+        )?;
         let (events, _) = broadcast::channel(MAX_LAG);
         let (commands, queue) = mpsc::channel(MAX_COMMANDS);
         let (notices, noticed) = mpsc::unbounded_channel();
@@ -146,13 +156,20 @@ impl Builder {
             storing,
             commands,
             events,
+            folder: Arc::clone(vault.folder()),
+            shelf: vault.shelf().clone(),
             vault: Mutex::new(vault),
-            handles: Mutex::new(HashMap::new()),
+            replicas: Replicas::default(),
+            stopped: stopped.clone(),
         });
-        let run = tokio::spawn(run.run(queue, answers));
+        let run = tokio::spawn(async move {
+            // Tells also when the loop panics.
+            let _ended = stopped.drop_guard();
+            run.run(queue, answers).await;
+        });
         let node = Node::new(inner, run, store_thread);
         node.keep_notices(noticed);
-        node.resume().await?;
+        node.resume().await;
         Ok(node)
     }
 }

@@ -15,6 +15,8 @@ use tokio::sync::broadcast::{self, error::RecvError};
 
 use crate::{
     Result,
+    clock::Clock,
+    handle::Life,
     metrics::Metrics,
     model::{EventKind, EventOrigin, GroupEvent, instant_text},
     storing::Storing,
@@ -86,6 +88,9 @@ pub(crate) struct Reader {
     pub(crate) storing: Storing,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) live: broadcast::Receiver<Arc<Told>>,
+    /// Ends the stream with the handle it was asked of.
+    pub(crate) life: Life,
+    pub(crate) clock: Clock,
     /// The last numbered event given out.
     pub(crate) cursor: u64,
     /// Whether the store may hold events that are newer than the cursor.
@@ -102,18 +107,32 @@ impl Reader {
 
     async fn next(&mut self) -> Result<Option<GroupEvent>> {
         loop {
+            if self.life.is_over() {
+                return Ok(None);
+            }
             if let Some(event) = self.ready.pop_front() {
                 return Ok(Some(event));
             }
             if self.behind {
-                self.catch_up().await?;
+                match self.catch_up().await {
+                    // What was deleted meanwhile cannot be read, which is no failure.
+                    Err(_) if self.life.is_over() => return Ok(None),
+                    caught_up => caught_up?,
+                }
                 continue;
             }
-            match self.live.recv().await {
+            let heard = tokio::select! {
+                biased;
+                () = self.life.over() => return Ok(None),
+                heard = self.live.recv() => heard,
+            };
+            match heard {
                 Ok(told) if told.replica == self.replica => match told.event.sequence {
                     Some(sequence) if sequence <= self.cursor => {}
                     // Something between was missed: the store has it.
-                    Some(sequence) if sequence > self.cursor + 1 => self.behind = true,
+                    Some(sequence) if sequence > self.cursor.saturating_add(1) => {
+                        self.behind = true
+                    }
                     Some(sequence) => {
                         self.cursor = sequence;
                         return Ok(Some(told.event.clone()));
@@ -134,19 +153,18 @@ impl Reader {
             .storing
             .ask(move |store| store.changes(&replica, after, READ_BATCH))
             .await?;
-        if kept.oldest > self.cursor + 1 {
-            self.metrics.event(EventKind::Gap);
-            self.cursor = kept.oldest - 1;
-            let mut gap = of_moment(
-                &self.group,
-                EventKind::Gap,
-                kept.changes
-                    .first()
-                    .map_or(Timestamp::from_millis(0), |c| c.at),
-                Some(format!("events up to {} are no longer kept", self.cursor)),
+        if self.cursor > kept.newest {
+            // A number of another database: of the group before it was deleted and joined again,
+            // or before it was restored.
+            self.cursor = kept.newest;
+            self.tell_gap(
+                "the group has begun its numbers anew since".to_owned(),
+                None,
             );
-            gap.sequence = Some(self.cursor);
-            self.ready.push_back(gap);
+        } else if kept.oldest > self.cursor.saturating_add(1) {
+            self.cursor = kept.oldest - 1;
+            let detail = format!("events up to {} are no longer kept", self.cursor);
+            self.tell_gap(detail, kept.changes.first().map(|change| change.at));
         }
         for change in &kept.changes {
             self.cursor = self.cursor.max(change.sequence);
@@ -154,5 +172,13 @@ impl Reader {
         }
         self.behind = self.cursor < kept.newest;
         Ok(())
+    }
+    /// Says that events before and up to the cursor were missed.
+    fn tell_gap(&mut self, detail: String, at: Option<Timestamp>) {
+        self.metrics.event(EventKind::Gap);
+        let at = at.unwrap_or_else(|| self.clock.timestamp());
+        let mut gap = of_moment(&self.group, EventKind::Gap, at, Some(detail));
+        gap.sequence = Some(self.cursor);
+        self.ready.push_back(gap);
     }
 }

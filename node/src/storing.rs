@@ -4,6 +4,7 @@
 //! (group commit). So a thousand publishers at once cost a few synced writes, not a thousand.
 
 use std::{
+    collections::VecDeque,
     sync::Arc,
     thread::{self, JoinHandle},
     time::Instant,
@@ -14,16 +15,24 @@ use peerage_records::{
     id::ReplicaId,
     store::{Change, Put, PutOutcome, Store, StoreError},
 };
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{
+    mpsc::{self, error::TryRecvError},
+    oneshot,
+};
 
 use crate::{Error, Result, clock::Clock, metrics::Metrics};
 
-/// Requests that wait; a full queue makes whoever asks wait, visibly. An engine's request holds at
-/// most 128 envelopes of 56 KiB.
+/// Requests that wait; a full queue makes whoever asks wait, visibly. Most hold one record. One
+/// that brings what a neighbour had holds at most 128 envelopes of 56 KiB, 7 MiB, and the engine
+/// asks for the next of an exchange only when that is stored: memory goes with the exchanges under
+/// way, not with this number.
 const MAX_QUEUED: usize = 1_024;
 /// Records in one commit; bounds the latency of the first of them.
 const MAX_COMMIT: usize = 4_096;
-/// Records removed in one sweep of one replica; the next sweep takes the rest.
+/// Bytes of envelopes in one commit, beyond which no further request joins it. With the request
+/// that goes beyond, a commit has at most 15 MiB.
+const MAX_COMMIT_BYTES: usize = 8 * 1024 * 1024;
+/// Records removed at once; a replica that has more gets another turn after what else is waiting.
 const MAX_EXPIRED: usize = 1_024;
 
 type Query = Box<dyn FnOnce(&mut dyn Store) + Send>;
@@ -64,7 +73,7 @@ impl std::fmt::Debug for Request {
 }
 
 impl Storing {
-    /// Starts the thread.
+    /// Starts the thread. It keeps `held` for as long as the store is open.
     ///
     /// # Errors
     /// When the system gives us no thread.
@@ -73,6 +82,7 @@ impl Storing {
         clock: Clock,
         metrics: Arc<Metrics>,
         told: mpsc::UnboundedSender<Told>,
+        held: impl Send + 'static,
     ) -> Result<(Self, JoinHandle<()>)> {
         let (requests, queue) = mpsc::channel(MAX_QUEUED);
         let worker = Worker {
@@ -80,10 +90,15 @@ impl Storing {
             clock,
             metrics,
             told,
+            sweeps: VecDeque::new(),
         };
         let thread = thread::Builder::new()
             .name("peerage-store".into())
-            .spawn(move || worker.run(queue))
+            .spawn(move || {
+                // Let go of when the store is closed, however that comes about.
+                let _held = held;
+                worker.run(queue);
+            })
             .map_err(|error| Error::Internal(format!("no thread for the store: {error}")))?;
         Ok((Self { requests }, thread))
     }
@@ -135,41 +150,106 @@ impl Storing {
     }
 }
 
+/// What is done in one go: one commit, then the rest.
+#[derive(Default)]
+struct Round {
+    puts: Vec<(OperationId, Vec<Put>)>,
+    others: Vec<Request>,
+    records: usize,
+    bytes: usize,
+}
+
+impl Round {
+    fn take(&mut self, request: Request) {
+        match request {
+            Request::Put(operation, batch) => {
+                self.records += batch.len();
+                self.bytes += batch.iter().map(envelope_bytes).sum::<usize>();
+                self.puts.push((operation, batch));
+            }
+            other => self.others.push(other),
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.records >= MAX_COMMIT
+            || self.bytes >= MAX_COMMIT_BYTES
+            || self.others.len() >= MAX_QUEUED
+    }
+}
+
+fn envelope_bytes(put: &Put) -> usize {
+    put.record.signed().bytes().len()
+}
+
 struct Worker {
     store: Box<dyn Store>,
     clock: Clock,
     metrics: Arc<Metrics>,
     told: mpsc::UnboundedSender<Told>,
+    /// Replicas to be rid of what has expired, each once, in the order of their turns.
+    sweeps: VecDeque<ReplicaId>,
 }
 
 impl Worker {
     fn run(mut self, mut queue: mpsc::Receiver<Request>) {
-        while let Some(first) = queue.blocking_recv() {
-            let mut puts = Vec::new();
-            let mut others = Vec::new();
-            let mut records = 0;
-            let mut next = Some(first);
-            while let Some(request) = next {
-                match request {
-                    Request::Put(operation, batch) => {
-                        records += batch.len();
-                        puts.push((operation, batch));
-                    }
-                    other => others.push(other),
-                }
-                next = (records < MAX_COMMIT && others.len() < MAX_QUEUED)
-                    .then(|| queue.try_recv().ok())
-                    .flatten();
-            }
+        while let Some(round) = self.next_round(&mut queue) {
             // Writing first means that a read may see a write that was asked for after it. Nobody
             // minds: every answer is of one moment.
-            self.commit(puts);
-            for request in others {
+            self.commit(round.puts);
+            for request in round.others {
                 if matches!(request, Request::Stop) {
                     return;
                 }
                 self.answer(request);
             }
+            if let Some(replica) = self.sweeps.pop_front() {
+                self.expire(replica);
+            }
+        }
+    }
+
+    /// Takes what has gathered; waits for something unless there is a sweep to go on with.
+    fn next_round(&self, queue: &mut mpsc::Receiver<Request>) -> Option<Round> {
+        let mut round = Round::default();
+        let mut next = if self.sweeps.is_empty() {
+            Some(queue.blocking_recv()?)
+        } else {
+            match queue.try_recv() {
+                Ok(request) => Some(request),
+                Err(TryRecvError::Empty) => None,
+                Err(TryRecvError::Disconnected) => return None,
+            }
+        };
+        while let Some(request) = next {
+            round.take(request);
+            next = (!round.is_full()).then(|| queue.try_recv().ok()).flatten();
+        }
+        Some(round)
+    }
+
+    /// Removes what has expired in a replica, or a part of it.
+    fn expire(&mut self, replica: ReplicaId) {
+        let before = self.store.count(&replica).unwrap_or_default();
+        let now = self.clock.timestamp();
+        match self.store.expire(&replica, now, MAX_EXPIRED) {
+            Ok(changes) if changes.is_empty() => {}
+            Ok(changes) => self.tell(Told::Expired(replica, changes)),
+            Err(error) => {
+                tracing::warn!(%error, "expired records were not removed");
+                return;
+            }
+        }
+        // Tombstones go without a change, so it is the count that tells whether there is more.
+        let after = self.store.count(&replica).unwrap_or_default();
+        if before.saturating_sub(after) >= MAX_EXPIRED as u64 {
+            self.sweep(replica);
+        }
+    }
+
+    fn sweep(&mut self, replica: ReplicaId) {
+        if !self.sweeps.contains(&replica) {
+            self.sweeps.push_back(replica);
         }
     }
 
@@ -229,16 +309,7 @@ impl Worker {
                     .map_err(|error| StoreFailure(error.to_string()));
                 self.tell(Told::Answer(Input::Found { operation, result }));
             }
-            Request::Expire(replica) => {
-                let expired = self
-                    .store
-                    .expire(&replica, self.clock.timestamp(), MAX_EXPIRED);
-                match expired {
-                    Ok(changes) if changes.is_empty() => {}
-                    Ok(changes) => self.tell(Told::Expired(replica, changes)),
-                    Err(error) => tracing::warn!(%error, "expired records were not removed"),
-                }
-            }
+            Request::Expire(replica) => self.sweep(replica),
             Request::Query(query) => query(self.store.as_mut()),
             Request::Stop => {}
         }
@@ -268,5 +339,116 @@ impl Worker {
     fn tell(&self, told: Told) {
         // The run loop has ended; so will we, when the last asker is gone.
         let _ = self.told.send(told);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use peerage_records::{
+        codec::SignedRecord,
+        id::{GroupId, IdentityKey, RecordType},
+        judge::{Judge, Refusal},
+        record::{MAX_INLINE_BYTES, Record, RecordDraft},
+        store::{Origin, memory::MemoryStore},
+        time::Timestamp,
+        validate::validate,
+    };
+
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(60 * 60);
+
+    struct Anybody;
+
+    impl Judge for Anybody {
+        fn judge(&self, _: &Record, _: Timestamp) -> Result<(), Refusal> {
+            Ok(())
+        }
+    }
+
+    /// A record of one identity in one group that lives for an hour.
+    fn put(clock: &Clock, number: u64, payload: Vec<u8>) -> Put {
+        let identity = peerage_protocol::identity::Identity::from_seed(
+            &[7; 32],
+            "",
+            None,
+            clock.timestamp(),
+            &mut rand::rng(),
+        )
+        .unwrap();
+        let group = GroupId::of_name("g");
+        let draft = RecordDraft {
+            kind: RecordType::from_name("note"),
+            expires: clock.timestamp() + HOUR,
+            attributes: Vec::new(),
+            payload,
+        };
+        let now = clock.timestamp();
+        let record =
+            Record::create(draft, group, identity.key(), number.to_be_bytes(), now).unwrap();
+        let signed = SignedRecord::sign(record, |bytes| identity.sign(bytes));
+        Put {
+            replica: replica(&identity.key()),
+            record: validate(signed, &group, &Anybody, now).unwrap(),
+            origin: Origin::Local,
+        }
+    }
+
+    fn replica(key: &IdentityKey) -> ReplicaId {
+        ReplicaId::of(key, &GroupId::of_name("g"))
+    }
+
+    #[tokio::test]
+    async fn everything_that_has_expired_goes_in_one_sweep() {
+        let clock = Clock::system();
+        let mut store = MemoryStore::new();
+        let puts: Vec<Put> = (0..3 * MAX_EXPIRED as u64)
+            .map(|number| put(&clock, number, Vec::new()))
+            .collect();
+        let replica = puts[0].replica;
+        store.open_replica(replica).unwrap();
+        store.put(puts, clock.timestamp()).unwrap();
+        clock.advance(2 * HOUR);
+        let (told, mut heard) = mpsc::unbounded_channel();
+        let metrics = Arc::new(Metrics::new());
+        let (storing, thread) = Storing::start(Box::new(store), clock, metrics, told, ()).unwrap();
+        storing.expire(replica).await.unwrap();
+        // Others are answered in between.
+        let count = storing.ask(move |store| store.count(&replica)).await;
+        assert!(count.unwrap() >= MAX_EXPIRED as u64);
+        let mut removed = 0;
+        while removed < 3 * MAX_EXPIRED {
+            let Some(Told::Expired(_, changes)) = heard.recv().await else {
+                panic!("something else was told");
+            };
+            assert!(changes.len() <= MAX_EXPIRED);
+            removed += changes.len();
+        }
+        let count = storing.ask(move |store| store.count(&replica)).await;
+        assert_eq!(count.unwrap(), 0);
+        storing.stop().await;
+        thread.join().unwrap();
+    }
+
+    #[test]
+    fn a_commit_is_bounded_by_records_and_by_bytes() {
+        let clock = Clock::system();
+        let large = put(&clock, 1, vec![0; MAX_INLINE_BYTES]);
+        let mut round = Round::default();
+        let mut taken = 0;
+        while !round.is_full() {
+            round.take(Request::Put(taken, vec![large.clone()]));
+            taken += 1;
+        }
+        let bytes = MAX_INLINE_BYTES * usize::try_from(taken).unwrap();
+        assert!((7 << 20..=8 << 20).contains(&bytes), "{bytes}");
+        let small = put(&clock, 1, Vec::new());
+        let mut round = Round::default();
+        while !round.is_full() {
+            round.take(Request::Put(1, vec![small.clone(); 16]));
+        }
+        assert_eq!(round.records, MAX_COMMIT);
     }
 }

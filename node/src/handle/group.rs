@@ -1,9 +1,6 @@
 //! [`GroupHandle`]: what an application does in a group.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::Arc;
 
 use libp2p::multiaddr::Protocol;
 use peerage_protocol::{
@@ -21,7 +18,12 @@ use peerage_records::{
     time::Timestamp,
 };
 
-use super::{Inner, Life};
+use super::{
+    Inner, Life,
+    inner::{blocking, undivided},
+    life::Turn,
+    remembered::note_key,
+};
 use crate::{
     Error, Result,
     command::{Command, View},
@@ -62,20 +64,12 @@ impl Default for InviteOptions {
 }
 
 impl GroupHandle {
-    pub(super) fn new(
-        inner: Arc<Inner>,
-        replica: ReplicaId,
-        name: String,
-        gone: Arc<AtomicBool>,
-    ) -> Self {
+    pub(super) fn new(inner: Arc<Inner>, replica: ReplicaId, name: String, life: Life) -> Self {
         Self {
             inner,
             replica,
             name,
-            life: Life {
-                gone,
-                closed: Arc::new(AtomicBool::new(false)),
-            },
+            life,
         }
     }
 
@@ -89,56 +83,71 @@ impl GroupHandle {
     /// be. The node does so again after a restart, until [`close`](Self::close).
     ///
     /// # Errors
-    /// [`Error::GroupInUse`] when another identity of this node is online in the same group.
+    /// [`Error::GroupInUse`] when another identity of this node is online in the same group, and
+    /// when our membership is not valid now.
     pub async fn connect(&self) -> Result<()> {
-        self.check()?;
-        self.inner.connect(self.replica).await?;
-        self.amend(|membership| membership.connected = true).await
+        let handle = self.clone();
+        undivided(async move {
+            let turn = handle.turn().await?;
+            handle.inner.connect(handle.replica, &turn).await?;
+            handle.amend(|membership| membership.connected = true).await
+        })
+        .await
     }
 
-    /// Goes offline; this handle and its clones are of no use afterwards. What was published stays
-    /// and can be read by opening the group again.
+    /// Goes offline; this handle and its clones are of no use afterwards, and their events end.
+    /// What was published stays and can be read by opening the group again.
     ///
     /// # Errors
     /// When the handle is closed already.
     pub async fn close(&self) -> Result<()> {
-        self.check()?;
-        self.amend(|membership| membership.connected = false)
-            .await?;
-        self.inner
-            .command(|done| Command::Disconnect(self.replica, done))
-            .await?;
-        self.life.closed.store(true, Ordering::Release);
-        Ok(())
+        let handle = self.clone();
+        undivided(async move {
+            let _turn = handle.turn().await?;
+            handle
+                .amend(|membership| membership.connected = false)
+                .await?;
+            handle
+                .inner
+                .command(|done| Command::Disconnect(handle.replica, done))
+                .await?;
+            handle.life.closed.cancel();
+            Ok(())
+        })
+        .await
     }
 
     /// Deletes the group here: records, membership, secrets. Every handle on it is of no use
-    /// afterwards; other members keep theirs.
+    /// afterwards, and their events end; other members keep theirs.
     ///
     /// # Errors
     /// When it cannot be deleted; it may then be deleted again.
     pub async fn delete(&self) -> Result<()> {
-        self.check()?;
-        let replica = self.replica;
-        self.inner
-            .command(|done| Command::Close(replica, done))
-            .await?;
-        self.inner
-            .with_vault(move |vault| vault.discard(&replica))
-            .await?;
-        self.life.gone.store(true, Ordering::Release);
-        self.inner
-            .handles
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .remove(&replica);
-        self.inner
-            .storing
-            .ask(move |store| {
-                store.delete_note(&super::note_key(&replica))?;
-                store.drop_replica(replica)
-            })
-            .await
+        let handle = self.clone();
+        undivided(async move {
+            let turn = handle.turn().await?;
+            let (inner, replica) = (&handle.inner, handle.replica);
+            inner.command(|done| Command::Close(replica, done)).await?;
+            turn.set_open(false);
+            inner
+                .with_vault(move |vault| vault.discard(&replica))
+                .await?;
+            turn.set_gone();
+            let dropped = inner
+                .storing
+                .ask(move |store| {
+                    store.delete_note(&note_key(&replica))?;
+                    store.drop_replica(replica)
+                })
+                .await;
+            inner.replicas.end(replica, &turn);
+            if let Err(error) = dropped {
+                // Without a membership nobody reads them.
+                tracing::warn!(%error, "a deleted group's records are removed at the next start");
+            }
+            Ok(())
+        })
+        .await
     }
 
     /// What the group is, and how it is doing. Works offline.
@@ -147,6 +156,10 @@ impl GroupHandle {
     /// When the handle is closed or the store fails.
     pub async fn info(&self) -> Result<GroupInfo> {
         let membership = self.membership()?;
+        if let Err(error) = self.ready().await {
+            // A group that does not open is still one to be told of.
+            tracing::debug!(group = %self.name, %error, "not open");
+        }
         let view = self.inner.view(self.replica).await?;
         let replica = self.replica;
         let records = match view {
@@ -186,7 +199,6 @@ impl GroupHandle {
     /// When our role does not allow it, the group has never been synchronised, the time period is
     /// impossible, or the chain would be too long.
     pub async fn invite(&self, card: &IdentityCard, options: InviteOptions) -> Result<Invitation> {
-        self.check()?;
         let view = self.view().await?;
         // Who has not met another member yet does not know who is one (GRP-210).
         if !view.synchronised {
@@ -196,37 +208,33 @@ impl GroupHandle {
         }
         let bootstrap = self.bootstrap(&view).await?;
         let membership = self.membership()?;
+        let identity = Arc::clone(self.inner.held()?.holder(&membership)?);
         let now = self.inner.clock.timestamp();
         let card = card.clone();
-        self.inner
-            .with_vault(move |vault| {
-                let identity = vault.identity(Some(&membership.identity.to_string()))?;
-                let mut rng = rand::rng();
-                let current = view
-                    .members
-                    .iter()
-                    .find(|member| member.subject() == card.key());
-                let mut issued = IssueOptions::new(options.role);
-                issued.not_after = options.expires;
-                let chain = issue(&identity, &view.gmc, &card, current, &issued, now, &mut rng)?;
-                let draft = InvitationDraft {
-                    chain,
-                    cloud: membership
-                        .cloud
-                        .parse()
-                        .map_err(|error| Error::invalid("cloud", error))?,
-                    bootstrap,
-                    note: options.note,
-                };
-                Ok(Invitation::create(
-                    draft,
-                    &identity,
-                    &card,
-                    &membership.secret,
-                    &mut rng,
-                )?)
-            })
-            .await
+        blocking(move || {
+            let mut rng = rand::rng();
+            let current = view
+                .members
+                .iter()
+                .find(|member| member.subject() == card.key());
+            let mut issued = IssueOptions::new(options.role);
+            issued.not_after = options.expires;
+            let chain = issue(&identity, &view.gmc, &card, current, &issued, now, &mut rng)?;
+            let draft = InvitationDraft {
+                chain,
+                cloud: membership
+                    .cloud
+                    .parse()
+                    .map_err(|error| Error::invalid("cloud", error))?,
+                bootstrap,
+                note: options.note,
+            };
+            let secret = &membership.secret;
+            Ok(Invitation::create(
+                draft, &identity, &card, secret, &mut rng,
+            )?)
+        })
+        .await
     }
 
     /// The members known here, ourselves included, in the order of their peer names.
@@ -234,7 +242,6 @@ impl GroupHandle {
     /// # Errors
     /// When the handle is closed.
     pub async fn members(&self) -> Result<Vec<MemberInfo>> {
-        self.check()?;
         let view = self.view().await?;
         let now = self.inner.clock.timestamp();
         let name_of = |key| {
@@ -278,7 +285,6 @@ impl GroupHandle {
     /// # Errors
     /// When the handle is closed.
     pub async fn neighbours(&self) -> Result<Vec<NeighbourInfo>> {
-        self.check()?;
         let view = self.view().await?;
         Ok(view
             .neighbours
@@ -323,7 +329,7 @@ impl GroupHandle {
     /// # Errors
     /// When there is none with this id, it was deleted, or it has expired.
     pub async fn get(&self, id: RecordId) -> Result<RecordInfo> {
-        self.check()?;
+        self.ready().await?;
         let (replica, now) = (self.replica, self.inner.clock.timestamp());
         let found = self
             .inner
@@ -341,7 +347,7 @@ impl GroupHandle {
     /// # Errors
     /// When the handle is closed or the store fails.
     pub async fn list(&self, query: RecordQuery) -> Result<Vec<RecordInfo>> {
-        self.check()?;
+        self.ready().await?;
         let (replica, now) = (self.replica, self.inner.clock.timestamp());
         let found = self
             .inner
@@ -359,7 +365,7 @@ impl GroupHandle {
     /// # Errors
     /// When the handle is closed or the store fails.
     pub async fn forget_record(&self, id: RecordId) -> Result<()> {
-        self.check()?;
+        self.ready().await?;
         let replica = self.replica;
         self.inner
             .storing
@@ -374,7 +380,7 @@ impl GroupHandle {
     /// # Errors
     /// When the handle is closed or the store fails.
     pub async fn events(&self, after: Option<u64>) -> Result<EventStream> {
-        self.check()?;
+        self.ready().await?;
         // Listening before looking what is kept, so that nothing falls in between.
         let live = self.inner.events.subscribe();
         let replica = self.replica;
@@ -394,6 +400,8 @@ impl GroupHandle {
             storing: self.inner.storing.clone(),
             metrics: Arc::clone(&self.inner.metrics),
             live,
+            life: self.life.clone(),
+            clock: self.inner.clock.clone(),
             cursor,
             behind: after.is_some(),
             ready: std::collections::VecDeque::new(),
@@ -406,7 +414,7 @@ impl GroupHandle {
     /// # Errors
     /// When the handle is closed or the store fails.
     pub async fn fingerprint(&self) -> Result<String> {
-        self.check()?;
+        self.ready().await?;
         let (replica, now) = (self.replica, self.inner.clock.timestamp());
         let digest = self
             .inner
@@ -417,7 +425,7 @@ impl GroupHandle {
     }
 
     async fn change(&self, change: Change, id: Option<RecordId>) -> Result<RecordInfo> {
-        self.check()?;
+        self.ready().await?;
         let result = self
             .inner
             .command(|reply| Command::Change(self.replica, change, reply))
@@ -471,27 +479,52 @@ impl GroupHandle {
             .await
     }
 
-    fn membership(&self) -> Result<Membership> {
+    fn membership(&self) -> Result<Arc<Membership>> {
         self.check()?;
-        self.inner
-            .vault()
-            .membership(&self.replica)
-            .cloned()
-            .ok_or_else(|| self.over())
+        let known = self.inner.known();
+        let found = known.membership(&self.replica).cloned();
+        found.ok_or_else(|| self.over())
     }
 
     async fn view(&self) -> Result<View> {
-        self.inner
-            .view(self.replica)
-            .await?
-            .ok_or_else(|| self.over())
+        self.ready().await?;
+        let view = self.inner.view(self.replica).await?;
+        view.ok_or_else(|| self.over())
+    }
+
+    /// Sees to it that the group is open, so that what follows can be asked of it.
+    async fn ready(&self) -> Result<()> {
+        self.check()?;
+        if self.life.shared.is_open() {
+            return Ok(());
+        }
+        let handle = self.clone();
+        undivided(async move {
+            let turn = handle.turn().await?;
+            match handle.inner.ensure_open(handle.replica, &turn).await {
+                Err(Error::GroupGone { .. }) => Err(handle.over()),
+                opened => opened,
+            }
+        })
+        .await
+    }
+
+    /// Waits until nobody else opens, connects, closes or deletes the group.
+    async fn turn(&self) -> Result<Turn> {
+        self.check()?;
+        let turn = self.life.shared.turn().await;
+        self.check()?;
+        turn.ok_or_else(|| self.over())
     }
 
     fn check(&self) -> Result<()> {
-        if self.life.is_over() {
-            return Err(self.over());
+        if !self.life.is_over() {
+            return Ok(());
         }
-        Ok(())
+        if self.life.stopped.is_cancelled() {
+            return Err(Error::ShuttingDown);
+        }
+        Err(self.over())
     }
 
     fn over(&self) -> Error {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use peerage_protocol::identity::{Identity, IdentityCard};
 use zeroize::Zeroizing;
 
-use super::Node;
+use super::{Node, inner::blocking};
 use crate::{
     Error, Result,
     model::{IdentityInfo, NewIdentity},
@@ -27,7 +27,7 @@ impl Node {
                     &mut rand::rng(),
                 )?;
                 let identity = vault.add_identity(identity, now)?;
-                vault.info(&identity)
+                vault.known().info(&identity)
             })
             .await
     }
@@ -53,7 +53,7 @@ impl Node {
                     &mut rand::rng(),
                 )?;
                 let identity = vault.add_identity(identity, now)?;
-                vault.info(&identity)
+                vault.known().info(&identity)
             })
             .await
     }
@@ -63,12 +63,8 @@ impl Node {
     /// # Errors
     /// When one cannot be read.
     pub async fn identities(&self) -> Result<Vec<IdentityInfo>> {
-        self.inner
-            .with_vault(|vault| {
-                let identities: Vec<Arc<Identity>> = vault.identities().cloned().collect();
-                identities.iter().map(|i| vault.info(i)).collect()
-            })
-            .await
+        let known = self.inner.held()?;
+        known.identities().map(|i| known.info(i)).collect()
     }
 
     /// One identity: by peer name, a unique beginning of it (at least 4 characters) or friendly
@@ -77,13 +73,8 @@ impl Node {
     /// # Errors
     /// When there is none, or several.
     pub async fn identity(&self, name: Option<&str>) -> Result<IdentityInfo> {
-        let name = name.map(ToOwned::to_owned);
-        self.inner
-            .with_vault(move |vault| {
-                let identity = vault.identity(name.as_deref())?;
-                vault.info(&identity)
-            })
-            .await
+        let known = self.inner.held()?;
+        known.info(known.identity(name)?)
     }
 
     /// Gives an identity another friendly name; `None` or an empty one is its peer name again.
@@ -99,10 +90,10 @@ impl Node {
         let name = name.to_owned();
         self.inner
             .with_vault(move |vault| {
-                let mut identity = (*vault.identity(Some(&name))?).clone();
+                let mut identity = Identity::clone(vault.known().identity(Some(&name))?);
                 identity.set_friendly_name(friendly_name.as_deref(), now, &mut rand::rng())?;
                 let identity = vault.replace_identity(identity, now)?;
-                vault.info(&identity)
+                vault.known().info(&identity)
             })
             .await
     }
@@ -113,10 +104,13 @@ impl Node {
     /// # Errors
     /// When there is no such identity.
     pub async fn card(&self, name: Option<&str>) -> Result<IdentityCard> {
+        match self.inner.held()?.identity(name) {
+            Err(Error::NoDefaultIdentity) => {}
+            found => return Ok(found?.card()),
+        }
         let now = self.inner.clock.timestamp();
-        let name = name.map(ToOwned::to_owned);
         self.inner
-            .with_vault(move |vault| match vault.identity(name.as_deref()) {
+            .with_vault(move |vault| match vault.known().identity(None) {
                 Err(Error::NoDefaultIdentity) => {
                     let identity = Identity::generate("", None, now, &mut rand::rng())?;
                     Ok(vault.add_identity(identity, now)?.card())
@@ -136,18 +130,16 @@ impl Node {
         name: &str,
         passphrase: Zeroizing<String>,
     ) -> Result<Zeroizing<String>> {
-        let name = name.to_owned();
-        self.inner
-            .with_vault(move |vault| {
-                if passphrase.is_empty() {
-                    return Err(Error::invalid("passphrase", "must not be empty"));
-                }
-                vault
-                    .identity(Some(&name))?
-                    .to_pem(Some(&passphrase), &mut rand::rng())
-                    .map_err(Error::Identity)
-            })
-            .await
+        if passphrase.is_empty() {
+            return Err(Error::invalid("passphrase", "must not be empty"));
+        }
+        let identity = Arc::clone(self.inner.held()?.identity(Some(name))?);
+        blocking(move || {
+            identity
+                .to_pem(Some(&passphrase), &mut rand::rng())
+                .map_err(Error::Identity)
+        })
+        .await
     }
 
     /// Takes in an exported identity. It has no groups here.
@@ -160,12 +152,14 @@ impl Node {
         passphrase: Zeroizing<String>,
     ) -> Result<IdentityInfo> {
         let now = self.inner.clock.timestamp();
+        // The passphrase is stretched while nobody waits for the vault.
+        let identity =
+            blocking(move || Identity::from_pem(&pem, Some(&passphrase)).map_err(Error::Identity))
+                .await?;
         self.inner
             .with_vault(move |vault| {
-                let identity =
-                    Identity::from_pem(&pem, Some(&passphrase)).map_err(Error::Identity)?;
                 let identity = vault.add_identity(identity, now)?;
-                vault.info(&identity)
+                vault.known().info(&identity)
             })
             .await
     }
@@ -178,7 +172,7 @@ impl Node {
         let name = name.to_owned();
         self.inner
             .with_vault(move |vault| {
-                let name = vault.identity(Some(&name))?.name().clone();
+                let name = vault.known().identity(Some(&name))?.name().clone();
                 vault.remove_identity(&name)
             })
             .await

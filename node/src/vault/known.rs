@@ -1,0 +1,153 @@
+//! The identities and memberships in memory, for whoever only looks.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use peerage_protocol::{identity::Identity, name::PeerName};
+use peerage_records::id::ReplicaId;
+
+use crate::{
+    Error, Result,
+    folder::{IdentityFacts, Membership},
+    model::{IdentityInfo, instant_text},
+};
+
+/// Shortest part of a name that stands for the whole.
+const MIN_PREFIX_CHARS: usize = 4;
+
+/// What is kept, at one moment. Looking at it waits for nobody: not for the disk, nor for a
+/// passphrase that is being stretched.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Known {
+    pub(super) identities: BTreeMap<PeerName, (Arc<Identity>, IdentityFacts)>,
+    pub(super) default: Option<PeerName>,
+    pub(super) memberships: BTreeMap<ReplicaId, Arc<Membership>>,
+}
+
+impl Known {
+    pub(crate) fn identities(&self) -> impl Iterator<Item = &Arc<Identity>> {
+        self.identities.values().map(|(identity, _)| identity)
+    }
+
+    pub(crate) fn memberships(&self) -> impl Iterator<Item = (&ReplicaId, &Arc<Membership>)> {
+        self.memberships.iter()
+    }
+
+    pub(crate) fn membership(&self, replica: &ReplicaId) -> Option<&Arc<Membership>> {
+        self.memberships.get(replica)
+    }
+
+    /// The identity a membership belongs to.
+    pub(crate) fn holder(&self, membership: &Membership) -> Result<&Arc<Identity>> {
+        let found = self.identities.get(&membership.identity);
+        found
+            .map(|(identity, _)| identity)
+            .ok_or_else(|| Error::IdentityNotFound {
+                name: membership.identity.to_string(),
+            })
+    }
+
+    /// Finds an identity by its peer name, a unique beginning of it, or its friendly name; the
+    /// default one when nothing is asked for.
+    pub(crate) fn identity(&self, wanted: Option<&str>) -> Result<&Arc<Identity>> {
+        let default;
+        let wanted = match wanted {
+            Some(wanted) => wanted,
+            None => {
+                let name = self.default.as_ref().ok_or(Error::NoDefaultIdentity)?;
+                default = name.to_string();
+                &default
+            }
+        };
+        let candidates = self.identities().map(|identity| {
+            (
+                identity.name().to_string(),
+                identity.friendly_name(),
+                identity,
+            )
+        });
+        match select(wanted, candidates) {
+            Selected::One(identity) => Ok(identity),
+            Selected::None => Err(Error::IdentityNotFound {
+                name: wanted.into(),
+            }),
+            Selected::Several => Err(Error::IdentityAmbiguous {
+                name: wanted.into(),
+            }),
+        }
+    }
+
+    /// Finds a membership by its group's peer name, a unique beginning of it, or its friendly name.
+    pub(crate) fn find(&self, group: &str, identity: Option<&str>) -> Result<ReplicaId> {
+        let identity = identity
+            .map(|wanted| self.identity(Some(wanted)))
+            .transpose()?;
+        let mut candidates = Vec::new();
+        for (replica, membership) in &self.memberships {
+            if identity.is_none_or(|identity| *identity.name() == membership.identity) {
+                let name = membership.root()?.name().to_string();
+                candidates.push((name, membership.friendly_name.as_str(), replica));
+            }
+        }
+        match select(group, candidates.into_iter()) {
+            Selected::One(replica) => Ok(*replica),
+            Selected::None => Err(Error::GroupNotFound { name: group.into() }),
+            Selected::Several => Err(Error::GroupAmbiguous { name: group.into() }),
+        }
+    }
+
+    /// How an identity looks from outside.
+    pub(crate) fn info(&self, identity: &Identity) -> Result<IdentityInfo> {
+        let (_, facts) =
+            self.identities
+                .get(identity.name())
+                .ok_or_else(|| Error::IdentityNotFound {
+                    name: identity.name().to_string(),
+                })?;
+        let mut info = IdentityInfo::new(
+            identity.name().to_string(),
+            identity.friendly_name().to_owned(),
+            identity.key().to_string(),
+            instant_text(facts.created),
+        );
+        info.default = self.default.as_ref() == Some(identity.name());
+        info.groups = self.groups_of(identity.name());
+        info.protected = facts.protected;
+        Ok(info)
+    }
+
+    pub(super) fn groups_of(&self, name: &PeerName) -> usize {
+        self.memberships
+            .values()
+            .filter(|membership| membership.identity == *name)
+            .count()
+    }
+}
+
+enum Selected<T> {
+    One(T),
+    None,
+    Several,
+}
+
+/// A whole name wins; then a unique beginning of a name or a whole friendly name.
+fn select<'a, T>(
+    wanted: &str,
+    candidates: impl Iterator<Item = (String, &'a str, T)>,
+) -> Selected<T> {
+    let mut exact = Vec::new();
+    let mut close = Vec::new();
+    for (name, friendly_name, item) in candidates {
+        let begins = wanted.chars().count() >= MIN_PREFIX_CHARS && name.starts_with(wanted);
+        if name == wanted {
+            exact.push(item);
+        } else if begins || friendly_name == wanted {
+            close.push(item);
+        }
+    }
+    let mut found = if exact.is_empty() { close } else { exact };
+    match (found.pop(), found.is_empty()) {
+        (Some(item), true) => Selected::One(item),
+        (Some(_), false) => Selected::Several,
+        (None, _) => Selected::None,
+    }
+}
