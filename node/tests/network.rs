@@ -693,6 +693,47 @@ async fn a_node_that_restarts_keeps_everything_and_reconnects_by_itself() {
     assert_eq!(closed.info().await.unwrap().status, GroupStatus::Offline);
 }
 
+/// As after a power cut: nobody is there to be asked, and all remember one another.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_whole_group_that_restarts_finds_itself_again() {
+    let mut members = gathering(3, &Clock::system()).await;
+    let id = publish(&members[0].group, "kept").await;
+    let mut ports = Vec::new();
+    for member in &members {
+        holds(&member.group, id, "kept").await;
+        let status = member.home.node.status().await.unwrap();
+        ports.push(status.listen[0].parse().unwrap());
+    }
+    let before = converged(members.iter().map(|member| &member.group)).await;
+    for member in &members {
+        member.home.node.shutdown().await.unwrap();
+    }
+
+    let name = members[0].group.name().to_owned();
+    for (member, port) in members.iter_mut().zip(ports) {
+        let mut settings = member.home.place.settings();
+        settings.listen = vec![port];
+        // QUIC keeps the socket for up to three seconds, for the last words of its connections.
+        member.home.node = eventually("the port", async || {
+            member.home.place.try_start(settings.clone()).await.ok()
+        })
+        .await;
+        member.group = member.home.node.open_group(&name, None).await.unwrap();
+    }
+
+    for member in &members {
+        linked(&member.group, 1).await;
+    }
+    assert_eq!(
+        converged(members.iter().map(|member| &member.group)).await,
+        before
+    );
+    let id = publish(&members[2].group, "all back").await;
+    for member in &members {
+        holds(&member.group, id, "all back").await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_creator_alone_listens() {
     let home = Home::new().await;
