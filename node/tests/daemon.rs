@@ -6,8 +6,9 @@ mod common;
 
 use std::{
     fs,
+    io::Write,
     net::UdpSocket,
-    os::unix::{fs::PermissionsExt, process::CommandExt},
+    os::unix::{fs::PermissionsExt, net::UnixStream, process::CommandExt},
 };
 
 use common::{Daemon, Place, peerage, stderr};
@@ -66,6 +67,24 @@ fn an_open_event_stream_does_not_hold_up_its_end() {
     let mut stream = std::io::BufReader::new(stream);
     common::line_with(&mut stream, "200");
     assert_eq!(daemon.terminate().0, 0);
+}
+
+#[test]
+fn a_client_that_stalls_does_not_hold_up_its_end() {
+    let place = Place::new();
+    let daemon = place.start();
+    let mut stalled = UnixStream::connect(place.socket()).unwrap();
+    let head = "POST /v1/identities HTTP/1.1\r\nhost: localhost\r\n\
+                content-type: application/json\r\ncontent-length: 100\r\n\r\n{";
+    stalled.write_all(head.as_bytes()).unwrap();
+    // Answered after the stalled request has been read, as far as it goes.
+    place.json(["status"]);
+    let (code, log) = daemon.terminate();
+    assert_eq!(code, 0, "{log}");
+    assert!(log.contains("cut off"), "{log}");
+    assert!(!place.socket().exists());
+    drop(stalled);
+    place.start();
 }
 
 #[test]

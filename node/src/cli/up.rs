@@ -1,9 +1,12 @@
 //! `peerage up`: load, start, serve, wait, shut down.
 
-use std::{ffi::OsString, io::IsTerminal, time::Duration};
+use std::{ffi::OsString, io::IsTerminal, path::Path, time::Duration};
 
 use serde::Serialize;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    task::JoinHandle,
+};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
@@ -24,6 +27,11 @@ use crate::{
 /// A node that has not shut down by then is left to the crash safety of its store.
 const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(15);
 
+/// Requests under way when the node is told to stop have this long; then they are cut off.
+const SERVING_DEADLINE: Duration = Duration::from_secs(5);
+
+type Serving = JoinHandle<Result<(), Error>>;
+
 pub(super) async fn up(global: &Global, args: UpArgs, output: Output) -> Result<(), Failure> {
     refuse_key_log(std::env::var_os("SSLKEYLOGFILE"))?;
     let settings = settings(global, layer(args))?;
@@ -32,13 +40,47 @@ pub(super) async fn up(global: &Global, args: UpArgs, output: Output) -> Result<
     let mut signals = Signals::new()?;
     let stop = CancellationToken::new();
     let node = start(settings, output).await?;
-    let serving = match Server::bind(node.clone(), &socket, stop.clone()) {
-        Ok(server) => tokio::spawn(server.run()),
-        Err(error) => {
-            node.shutdown().await?;
-            return Err(error.into());
+    let ended = match Server::bind(node.clone(), &socket, stop.clone()) {
+        Ok(server) => {
+            let mut serving = tokio::spawn(server.run());
+            let ended = match announce(&node, &socket, output).await {
+                Ok(()) => wait(&node, &mut signals, &stop, &mut serving).await,
+                Err(failure) => Err(failure),
+            };
+            tracing::info!("shutting down");
+            stop.cancel();
+            let cut_off = serving.abort_handle();
+            tokio::select! {
+                () = finish(serving) => {}
+                // Somebody is in a hurry; the node shuts down all the same.
+                () = signals.next() => cut_off.abort(),
+            }
+            ended
+        }
+        Err(error) => Err(error.into()),
+    };
+    let shut_down = tokio::time::timeout(SHUTDOWN_DEADLINE, node.shutdown());
+    let shut_down = tokio::select! {
+        shut_down = shut_down => shut_down,
+        () = signals.next() => {
+            tracing::warn!("told again to stop");
+            return Ok(());
         }
     };
+    match shut_down {
+        // Why the node stopped says more than that it stopped.
+        Ok(Err(error)) => Err(error.into()),
+        Ok(Ok(())) => ended,
+        Err(_) => {
+            tracing::warn!("not shut down in time");
+            let seconds = SHUTDOWN_DEADLINE.as_secs();
+            ended.and(Err(Error::TimedOut { seconds }.into()))
+        }
+    }
+}
+
+/// Tells whoever started us that the node is up.
+async fn announce(node: &Node, socket: &Path, output: Output) -> Result<(), Failure> {
     let status = node.status().await?;
     let ready = Ready {
         peer_id: status.peer_id,
@@ -53,32 +95,48 @@ pub(super) async fn up(global: &Global, args: UpArgs, output: Output) -> Result<
             listening(&ready.listen).replace('\n', ", "),
             ready.socket
         )
-    })?;
+    })
+}
 
+/// Waits until there is a reason to end; an error when nobody asked for it.
+async fn wait(
+    node: &Node,
+    signals: &mut Signals,
+    stop: &CancellationToken,
+    serving: &mut Serving,
+) -> Result<(), Failure> {
     tokio::select! {
-        () = signals.next() => {}
-        () = stop.cancelled() => {}
+        // The API ends when it is told to, which is no failure.
+        biased;
+        () = stop.cancelled() => Ok(()),
+        () = signals.next() => Ok(()),
+        () = node.stopped() => Err(Error::Internal("the node has stopped by itself".into()).into()),
+        served = serving => {
+            let reason = match served {
+                Ok(Ok(())) => "it ended".to_owned(),
+                Ok(Err(error)) => error.to_string(),
+                Err(error) => error.to_string(),
+            };
+            Err(Error::Internal(format!("the API failed: {reason}")).into())
+        }
     }
-    tracing::info!("shutting down");
-    stop.cancel();
-    let ended = async {
-        let served = serving
-            .await
-            .unwrap_or_else(|error| Err(Error::Internal(format!("the API failed: {error}"))));
-        node.shutdown().await?;
-        served
-    };
-    tokio::select! {
-        ended = tokio::time::timeout(SHUTDOWN_DEADLINE, ended) => match ended {
-            Ok(ended) => Ok(ended?),
-            Err(_) => {
-                tracing::warn!("not shut down in time");
-                Err(Error::TimedOut { seconds: SHUTDOWN_DEADLINE.as_secs() }.into())
-            }
-        },
-        () = signals.next() => {
-            tracing::warn!("told twice to stop");
-            Ok(())
+}
+
+/// Lets the API finish what was begun, within a time: a client that stalls must not keep the node
+/// from shutting down.
+async fn finish(mut serving: Serving) {
+    if serving.is_finished() {
+        return;
+    }
+    match tokio::time::timeout(SERVING_DEADLINE, &mut serving).await {
+        Ok(Ok(Ok(()))) => {}
+        Ok(Ok(Err(error))) => tracing::warn!(%error, "the API did not end well"),
+        Ok(Err(error)) => tracing::warn!(%error, "the API did not end well"),
+        Err(_) => {
+            tracing::warn!("requests under way were cut off");
+            serving.abort();
+            // The socket goes with it.
+            let _ = serving.await;
         }
     }
 }
