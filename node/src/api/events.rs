@@ -104,7 +104,9 @@ fn told(
         })
 }
 
-fn messages(told: impl Stream<Item = Result<GroupEvent, Box<Problem>>> + Send + 'static) -> Response {
+fn messages(
+    told: impl Stream<Item = Result<GroupEvent, Box<Problem>>> + Send + 'static,
+) -> Response {
     let messages = told.map(|told| {
         Ok::<_, Infallible>(match told {
             Ok(event) => {
