@@ -31,6 +31,10 @@ use crate::{
 
 /// A running node. Clones are cheap and share it; it runs until [`Node::shutdown`], or until the
 /// last clone and the last [`GroupHandle`] are dropped.
+///
+/// Shut it down before the process ends: a node that is only dropped still closes its database on a
+/// thread of its own, and a process that ends meanwhile may abort instead of exiting. After a
+/// shutdown the system may keep the UDP port taken for about three seconds, until QUIC has drained.
 #[derive(Clone)]
 pub struct Node {
     inner: Arc<Inner>,
