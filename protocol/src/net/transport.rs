@@ -27,8 +27,10 @@ const MAX_STREAMS: u32 = 1024;
 /// Inbound streams that may be negotiating at a time on one connection; more are reset.
 const MAX_NEGOTIATING: usize = 256;
 
-/// A connection nobody uses is closed after this.
-const IDLE_CONNECTION_TIMEOUT: Duration = Duration::from_secs(60);
+/// A connection nobody uses is closed after this. Every lookup in the cloud opens some, and each
+/// costs keep-alive packets every few seconds, so it is kept no longer than the next lookup of the
+/// same search may take.
+const IDLE_CONNECTION_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The settings of the QUIC transport.
 #[derive(Clone, Copy, Debug)]
