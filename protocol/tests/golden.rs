@@ -22,7 +22,7 @@ const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
 const PASSPHRASE: &str = "correct horse battery staple";
 
 fn path(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+    PathBuf::from(std::env::var("CARGO_MANIFEST_DIR").unwrap())
         .join("tests/golden")
         .join(name)
 }

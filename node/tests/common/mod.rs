@@ -115,7 +115,7 @@ impl Place {
 /// A running daemon; killed when dropped.
 pub(crate) struct Daemon {
     child: Child,
-    log: thread::JoinHandle<String>,
+    log: Option<thread::JoinHandle<String>>,
     pub(crate) ready: Value,
 }
 
@@ -147,7 +147,7 @@ impl Daemon {
         };
         Self {
             child,
-            log,
+            log: Some(log),
             ready: serde_json::from_str(&first).unwrap(),
         }
     }
@@ -157,7 +157,7 @@ impl Daemon {
         let pid = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
         let code = wait(&mut self.child);
-        (code, self.log.join().unwrap())
+        (code, self.log.take().unwrap().join().unwrap())
     }
 
     /// Waits until it has ended by itself.
@@ -169,6 +169,14 @@ impl Daemon {
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // Nothing to do when it has ended and been waited for.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
