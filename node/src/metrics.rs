@@ -21,6 +21,8 @@ pub struct Metrics {
     groups_online: IntGauge,
     links: IntCounterVec,
     admissions: IntCounterVec,
+    members_removed: IntCounterVec,
+    credentials: IntCounterVec,
     gossip: IntCounterVec,
     copies: IntCounter,
     records: IntCounterVec,
@@ -79,6 +81,22 @@ impl Metrics {
                     "peerage_admissions_total",
                     "Admissions to a group, by outcome (accepted, refused) and reason",
                     &["outcome", "reason"],
+                ),
+            ),
+            members_removed: register(
+                &registry,
+                counters(
+                    "peerage_members_removed_total",
+                    "Members that were removed or left, by cause",
+                    &["cause"],
+                ),
+            ),
+            credentials: register(
+                &registry,
+                counters(
+                    "peerage_credentials_total",
+                    "What became of our own memberships, by outcome: renewed, expiring",
+                    &["outcome"],
                 ),
             ),
             gossip: register(
@@ -232,6 +250,16 @@ impl Metrics {
     /// A member was admitted.
     pub fn admission_accepted(&self) {
         self.admissions.with_label_values(&["accepted", ""]).inc();
+    }
+
+    /// A member was removed, or left.
+    pub fn member_removed(&self, cause: &'static str) {
+        self.members_removed.with_label_values(&[cause]).inc();
+    }
+
+    /// Something became of a membership of ours.
+    pub fn credential(&self, outcome: &'static str) {
+        self.credentials.with_label_values(&[outcome]).inc();
     }
 
     /// A peer was not admitted.

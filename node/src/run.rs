@@ -9,10 +9,12 @@ use futures::future::OptionFuture;
 use libp2p::{Multiaddr, PeerId};
 use peerage_protocol::{
     engine::{ChangeError, CommandId, Engine, Event, Input, Output, StoreFailure, Verdict},
+    gmc::VerifiedGmc,
     net::{
         kad,
         translate::{Counts, Network},
     },
+    revocation::Cause,
 };
 use peerage_records::{
     codec::SignedRecord,
@@ -30,7 +32,7 @@ use crate::{
     command::{Command, NetworkView, View},
     event::{self, Told as EventTold},
     metrics::Metrics,
-    model::EventKind,
+    model::{EventKind, instant_text},
     storing::{Storing, Told},
 };
 
@@ -73,6 +75,8 @@ pub(crate) struct Run {
 pub(crate) enum Notice {
     /// The replica has been brought up to date.
     Synchronised(ReplicaId),
+    /// Another member published a newer membership for us.
+    Renewed(ReplicaId, VerifiedGmc),
     /// These neighbours are worth trying next time.
     Neighbours(ReplicaId, Vec<(PeerId, Vec<Multiaddr>)>),
 }
@@ -271,6 +275,14 @@ impl Run {
                     let asked = self.storing.read(operation, replica, read).await;
                     self.asked(asked, |result| Input::Found { operation, result });
                 }
+                Output::Withdraw {
+                    operation,
+                    replica,
+                    versions,
+                } => {
+                    let asked = self.storing.withdraw(operation, replica, versions).await;
+                    self.asked(asked, |result| Input::Withdrawn { operation, result });
+                }
                 Output::Reply { command, result } => {
                     if let Some(reply) = self.changes.remove(&command) {
                         let _ = reply.send(result);
@@ -304,6 +316,27 @@ impl Run {
             Event::MemberUpdated { replica, member } => {
                 let detail = self.member_name(&replica, &member);
                 self.tell(replica, EventKind::MemberUpdated, detail);
+            }
+            Event::MemberRemoved {
+                replica,
+                member,
+                cause,
+                by,
+                reason,
+            } => self.tell_removed(replica, member, cause, by, &reason),
+            Event::MembershipRenewed { replica, gmc } => {
+                self.metrics.credential("renewed");
+                let until = instant_text(gmc.not_after());
+                let _ = self.notices.send(Notice::Renewed(replica, gmc));
+                let detail = Some(format!("valid until {until}"));
+                self.tell(replica, EventKind::CredentialRenewed, detail);
+            }
+            Event::MembershipEnding { replica, not_after } => {
+                self.metrics.credential("expiring");
+                let until = instant_text(not_after);
+                tracing::warn!(group = %self.group_name(&replica), %until, "our membership ends soon");
+                let detail = Some(format!("ends {until}"));
+                self.tell(replica, EventKind::CredentialExpiring, detail);
             }
             Event::NeighbourConnected {
                 replica,
@@ -367,6 +400,37 @@ impl Run {
         }
     }
 
+    fn tell_removed(
+        &mut self,
+        replica: ReplicaId,
+        member: IdentityKey,
+        cause: Cause,
+        by: IdentityKey,
+        reason: &str,
+    ) {
+        self.metrics.member_removed(cause.word());
+        let kind = match cause {
+            Cause::Left => EventKind::MemberLeft,
+            Cause::Removed | Cause::Replaced | Cause::InvitationWithdrawn => {
+                EventKind::MemberRemoved
+            }
+        };
+        let name = |key| {
+            self.member_name(&replica, key)
+                .unwrap_or_else(|| key.authority().to_string())
+        };
+        let mut detail = name(&member);
+        if by != member {
+            detail.push_str(&format!(" by {}", name(&by)));
+        }
+        if !reason.is_empty() {
+            detail.push_str(&format!(": {reason}"));
+        }
+        tracing::info!(group = %self.group_name(&replica), cause = cause.word(), "member removed");
+        self.tell(replica, kind, Some(detail));
+        self.count_groups();
+    }
+
     fn tell_change(&self, replica: ReplicaId, change: &Change) {
         let event = event::of_change(&self.group_name(&replica), change);
         self.publish(replica, event);
@@ -390,7 +454,7 @@ impl Run {
 
     fn member_name(&self, replica: &ReplicaId, member: &IdentityKey) -> Option<String> {
         let view = self.engine.view(replica)?;
-        Some(view.roster.get(member)?.subject_name().to_string())
+        Some(view.roster.credential(member)?.subject_name().to_string())
     }
 
     fn remember(&self, replica: ReplicaId) {

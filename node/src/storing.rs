@@ -10,9 +10,9 @@ use std::{
     time::Instant,
 };
 
-use peerage_protocol::engine::{Found, Input, OperationId, Read, StoreFailure};
+use peerage_protocol::engine::{Found, Input, OperationId, Read, SCAN_ROWS, StoreFailure};
 use peerage_records::{
-    id::ReplicaId,
+    id::{EnvelopeHash, RecordId, ReplicaId},
     store::{Change, Put, PutOutcome, Store, StoreError},
 };
 use tokio::sync::{
@@ -40,6 +40,7 @@ type Query = Box<dyn FnOnce(&mut dyn Store) + Send>;
 enum Request {
     Put(OperationId, Vec<Put>),
     Read(OperationId, ReplicaId, Read),
+    Withdraw(OperationId, ReplicaId, Vec<(RecordId, EnvelopeHash)>),
     Expire(ReplicaId),
     Query(Query),
     Stop,
@@ -65,6 +66,7 @@ impl std::fmt::Debug for Request {
         f.write_str(match self {
             Self::Put(..) => "Put",
             Self::Read(..) => "Read",
+            Self::Withdraw(..) => "Withdraw",
             Self::Expire(_) => "Expire",
             Self::Query(_) => "Query",
             Self::Stop => "Stop",
@@ -116,6 +118,17 @@ impl Storing {
         read: Read,
     ) -> Result<()> {
         self.send(Request::Read(operation, replica, read)).await
+    }
+
+    /// Has versions removed that the group accepts no longer; the answer comes to the run loop.
+    pub(crate) async fn withdraw(
+        &self,
+        operation: OperationId,
+        replica: ReplicaId,
+        versions: Vec<(RecordId, EnvelopeHash)>,
+    ) -> Result<()> {
+        self.send(Request::Withdraw(operation, replica, versions))
+            .await
     }
 
     /// Removes what has expired; the run loop hears of it.
@@ -309,6 +322,13 @@ impl Worker {
                     .map_err(|error| StoreFailure(error.to_string()));
                 self.tell(Told::Answer(Input::Found { operation, result }));
             }
+            Request::Withdraw(operation, replica, versions) => {
+                let result = self
+                    .store
+                    .withdraw(&replica, &versions, self.clock.timestamp())
+                    .map_err(|error| StoreFailure(error.to_string()));
+                self.tell(Told::Answer(Input::Withdrawn { operation, result }));
+            }
             Request::Expire(replica) => self.sweep(replica),
             Request::Query(query) => query(self.store.as_mut()),
             Request::Stop => {}
@@ -333,6 +353,10 @@ impl Worker {
                 Found::Envelopes(found)
             }
             Read::Summary(partition) => Found::Summary(self.store.summary(replica, partition)?),
+            Read::SignedBy { signers, after } => {
+                let page = self.store.scan(replica, after.as_ref(), SCAN_ROWS)?;
+                Found::signed_by(page, &signers)
+            }
         })
     }
 
@@ -363,7 +387,7 @@ mod tests {
     struct Anybody;
 
     impl Judge for Anybody {
-        fn judge(&self, _: &Record, _: Timestamp) -> Result<(), Refusal> {
+        fn judge(&self, _: &SignedRecord, _: Timestamp) -> Result<(), Refusal> {
             Ok(())
         }
     }

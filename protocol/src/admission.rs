@@ -36,6 +36,7 @@ use keys::{HelloKeys, ReplyKeys};
 use crate::{
     binding::{BindingError, NodeBinding},
     gmc::{self, Chain, GmcError, VerifiedGmc},
+    roster::{NotAMember, Roster},
     secret::DiscoverySecret,
     wire::{
         WireError,
@@ -75,12 +76,24 @@ pub enum AdmissionError {
     /// Chain and binding name different identities.
     #[error("the binding is by another identity than the membership's subject")]
     OtherIdentity,
-    /// The member has been refused by this group's rules (blocked, revoked).
-    #[error("the member is not welcome")]
+    /// The member's credential is void: it was removed, or has left.
+    #[error("the credential is revoked")]
+    Revoked,
+    /// The peer broke the rules lately.
+    #[error("the peer is not welcome")]
     Unwelcome,
     /// A frame that does not fit the state of the exchange.
     #[error("frame out of turn")]
     OutOfTurn,
+}
+
+impl From<NotAMember> for AdmissionError {
+    fn from(error: NotAMember) -> Self {
+        match error {
+            NotAMember::Revoked => Self::Revoked,
+            NotAMember::Chain(error) => Self::Chain(error),
+        }
+    }
 }
 
 impl AdmissionError {
@@ -95,6 +108,7 @@ impl AdmissionError {
             Self::Chain(_) => "chain",
             Self::Binding(_) => "binding",
             Self::OtherIdentity => "other_identity",
+            Self::Revoked => "revoked",
             Self::Unwelcome => "unwelcome",
             Self::OutOfTurn => "out_of_turn",
         }
@@ -152,6 +166,8 @@ pub struct Gate<'a> {
     pub group: &'a GroupId,
     /// Its discovery secret.
     pub secret: &'a DiscoverySecret,
+    /// Who is a member as far as is known here, and who is none any more.
+    pub roster: &'a Roster,
 }
 
 /// Whether `local` starts the exchanges between the two peers. The other side knocks.
@@ -257,7 +273,7 @@ impl Chooser {
         match Answer::decode(&opened)? {
             Answer::Busy(referrals) => Ok(Outcome::Busy(read_referrals(&referrals))),
             Answer::Accept(credentials) => {
-                let admitted = check(&credentials, &self.group, &self.remote, keys.handle(), now)?;
+                let admitted = check(&credentials, gate, &self.remote, keys.handle(), now)?;
                 let confirm = Confirm {
                     sealed: ByteBuf::from(keys.seal_confirm()),
                 };
@@ -311,7 +327,7 @@ impl Heard {
         let credentials = Credentials::decode(&opened)?;
         let nonce = random(rng);
         let keys = ReplyKeys::derive(gate.secret, remote, local, &hello.nonce, &nonce);
-        let admitted = check(&credentials, gate.group, remote, keys.handle(), now)?;
+        let admitted = check(&credentials, gate, remote, keys.handle(), now)?;
         Ok(Self {
             admitted,
             keys,
@@ -371,10 +387,10 @@ impl Responder {
     }
 }
 
-/// The whole proof: chain, binding, and that they speak of one identity.
+/// The whole proof: chain, binding, that they speak of one identity, and that it counts here.
 fn check(
     credentials: &Credentials,
-    group: &GroupId,
+    gate: Gate<'_>,
     remote: &PeerId,
     handle: Handle,
     now: Timestamp,
@@ -382,12 +398,13 @@ fn check(
     let binding = NodeBinding::decode(&credentials.binding)?;
     let identity: IdentityKey = binding.verify(remote, now)?;
     let chain = Chain::decode(&credentials.chain)?;
-    let gmc = gmc::verify(&chain, group, now)?;
-    if gmc.subject() != identity {
+    let shown = gmc::verify_for_any_time(&chain, gate.group)?;
+    if shown.subject() != identity {
         return Err(AdmissionError::OtherIdentity);
     }
+    let gmc = gate.roster.standing(&shown, now)?;
     Ok(Admitted {
-        group: *group,
+        group: *gate.group,
         peer: *remote,
         until: gmc.not_after().min(binding.not_after()) + CLOCK_TOLERANCE,
         gmc,

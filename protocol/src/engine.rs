@@ -11,12 +11,14 @@
 //!    [`Input::Tick`].
 
 mod change;
+mod credential;
 mod discover;
 mod gate;
 mod group;
 mod hear;
 mod input;
 mod output;
+mod removal;
 mod sync;
 
 use std::{
@@ -36,9 +38,10 @@ use gate::Exchange;
 use group::GroupState;
 pub use group::GroupView;
 pub use input::{
-    Change, CommandId, ExchangeNumber, Found, Input, OpenGroup, OperationId, StoreFailure,
+    Change, CommandId, ExchangeNumber, Found, Input, OpenGroup, OperationId, Removal, StoreFailure,
+    Terms,
 };
-pub use output::{ChangeError, Event, Output, Read, Verdict};
+pub use output::{ChangeError, Event, Output, Read, SCAN_ROWS, Verdict};
 
 /// Both times: the monotonic one for timers, the wall clock for certificates and expiry.
 #[derive(Debug, Clone, Copy)]
@@ -76,6 +79,14 @@ enum Operation {
     Change(change::Pending),
     Store(hear::Storing),
     Read(sync::Reading),
+    /// Reads what there is of a record of a reserved type, to be replaced.
+    Grant(credential::Granting),
+    /// Gathers what a revocation keeps.
+    Gather(Box<removal::Gathering>),
+    /// Looks for records that do not count any more.
+    Review(removal::Reviewing),
+    /// Removes them.
+    Withdraw(ReplicaId),
 }
 
 impl Engine {
@@ -150,6 +161,7 @@ impl Engine {
             Input::Discovered { replica, set } => self.on_discovered(replica, &set, now),
             Input::Stored { operation, result } => self.on_stored(operation, result, now),
             Input::Found { operation, result } => self.on_found(operation, result, now),
+            Input::Withdrawn { operation, result } => self.on_withdrawn(operation, result),
             Input::Tick => {}
         }
         self.tick(now);
@@ -235,7 +247,14 @@ impl Engine {
         match self.operations.remove(&operation) {
             Some(Operation::Change(pending)) => self.on_change_stored(pending, result, now),
             Some(Operation::Store(storing)) => self.on_records_stored(storing, result, now),
-            Some(Operation::Read(_)) | None => {}
+            Some(
+                Operation::Read(_)
+                | Operation::Grant(_)
+                | Operation::Gather(_)
+                | Operation::Review(_)
+                | Operation::Withdraw(_),
+            )
+            | None => {}
         }
     }
 
@@ -243,7 +262,10 @@ impl Engine {
         match self.operations.remove(&operation) {
             Some(Operation::Change(pending)) => self.on_change_found(pending, result, now),
             Some(Operation::Read(reading)) => self.on_read(reading, result, now),
-            Some(Operation::Store(_)) | None => {}
+            Some(Operation::Grant(granting)) => self.on_grant_found(granting, result, now),
+            Some(Operation::Gather(gathering)) => self.on_gathered(*gathering, result, now),
+            Some(Operation::Review(reviewing)) => self.on_reviewed(reviewing, result, now),
+            Some(Operation::Store(_) | Operation::Withdraw(_)) | None => {}
         }
     }
 

@@ -40,9 +40,9 @@ use std::time::Duration;
 pub use chain::{Chain, ChainHash, MAX_CHAIN_BYTES, MAX_CHAIN_GMCS};
 pub use error::GmcError;
 pub(crate) use issue::issue_from_root;
-pub use issue::{IssueOptions, issue};
+pub use issue::{IssueOptions, issue, reissue};
 pub(crate) use verify::verify_without_time;
-pub use verify::{VerifiedGmc, verify, verify_for_any_time};
+pub use verify::{Link, VerifiedGmc, verify, verify_for_any_time};
 
 pub use crate::certificate::{CertificateError, ExtensionName};
 

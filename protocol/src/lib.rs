@@ -16,6 +16,7 @@ pub mod neighbours;
 #[cfg(feature = "net")]
 pub mod net;
 pub mod reconcile;
+pub mod revocation;
 pub mod roster;
 pub mod secret;
 mod signing;

@@ -279,6 +279,13 @@ impl Neighbours {
         Some(neighbour)
     }
 
+    /// Forgets a peer altogether: it is not looked for, and not named to others.
+    pub fn forget(&mut self, peer: &PeerId) {
+        self.explored(peer);
+        self.links.remove(peer);
+        self.candidates.remove(peer);
+    }
+
     fn explored(&mut self, peer: &PeerId) {
         if self.is_explored(peer) {
             self.exploring = None;

@@ -1,28 +1,68 @@
 //! The members of a group that are known here, and the judgement of records by what they may do.
 
-use std::{cell::RefCell, collections::BTreeMap};
+use std::{
+    cell::RefCell,
+    cmp::Ordering,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use peerage_records::{
-    id::{GroupId, IdentityKey, RecordType},
+    codec::SignedRecord,
+    id::{GroupId, IdentityKey, RecordId, RecordType},
     judge::{Judge, Refusal},
+    order::wins,
     record::Record,
     time::Timestamp,
 };
 
 use crate::{
-    gmc::{self, Chain, ChainHash, VerifiedGmc},
+    gmc::{self, Chain, ChainHash, GmcError, VerifiedGmc},
     group::Role,
+    revocation::{ActId, Revocation, Revocations, Tail, VerifiedRevocation},
 };
 
-/// Every member of one group whose membership has been verified here, current or lapsed.
+/// Every member of one group whose membership has been verified here: current, lapsed or revoked.
+///
+/// It is a function of the group's membership records and revocations, whatever their order: each
+/// record counts in the version that wins, and of a member's credentials the latest issued that no
+/// revocation voids. What a peer has shown counts beside them until its own record is as new.
 #[derive(Debug)]
 pub struct Roster {
     group: GroupId,
     root: IdentityKey,
+    known: BTreeMap<IdentityKey, Known>,
+    /// The credential of each who is a member, as far as revocations go.
     members: BTreeMap<IdentityKey, VerifiedGmc>,
+    revocations: Revocations,
     /// The chain verified last. Judging a membership record and learning from it follow each
     /// other at once, so one slot saves every second verification.
     last: RefCell<Option<(ChainHash, VerifiedGmc)>>,
+}
+
+/// The credentials of one identity that have been seen.
+#[derive(Debug, Default)]
+struct Known {
+    /// From membership records: its own, and those of issuers.
+    recorded: BTreeMap<RecordId, (SignedRecord, VerifiedGmc)>,
+    /// What it showed us itself, or what we are.
+    shown: Option<VerifiedGmc>,
+    /// From the revocations that void them.
+    voided: BTreeMap<RecordId, VerifiedGmc>,
+}
+
+impl Known {
+    fn credentials(&self) -> impl Iterator<Item = &VerifiedGmc> {
+        self.recorded
+            .values()
+            .map(|(_, gmc)| gmc)
+            .chain(&self.shown)
+            .chain(self.voided.values())
+    }
+}
+
+/// Of two credentials for one subject the greater counts.
+fn age(gmc: &VerifiedGmc) -> (Timestamp, Timestamp, ChainHash) {
+    (gmc.issued_at(), gmc.not_after(), gmc.chain().hash())
 }
 
 /// What learning a membership changed.
@@ -32,8 +72,21 @@ pub enum Learned {
     New,
     /// A known member with a newer certificate.
     Newer,
-    /// Nothing: the same or an older certificate.
+    /// Nothing: the same or an older certificate, or one that is void.
     Known,
+}
+
+/// What a revocation changed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Settled {
+    /// Whether it was news at all.
+    pub news: bool,
+    /// Who was a member and is none any more.
+    pub gone: Vec<IdentityKey>,
+    /// Who is a member again.
+    pub back: Vec<IdentityKey>,
+    /// Whose credential now is another one.
+    pub changed: Vec<IdentityKey>,
 }
 
 impl Roster {
@@ -43,20 +96,54 @@ impl Roster {
         Self {
             group,
             root,
+            known: BTreeMap::new(),
             members: BTreeMap::new(),
+            revocations: Revocations::default(),
             last: RefCell::new(None),
         }
     }
 
-    /// The membership of `member`, if it is known.
+    /// The membership of `member`, if it is one: known and not revoked, though perhaps lapsed.
     #[must_use]
     pub fn get(&self, member: &IdentityKey) -> Option<&VerifiedGmc> {
         self.members.get(member)
     }
 
-    /// All known members in the order of their keys.
+    /// The newest credential seen of an identity, revoked or not: for names and for history.
+    #[must_use]
+    pub fn credential(&self, identity: &IdentityKey) -> Option<&VerifiedGmc> {
+        self.members.get(identity).or_else(|| {
+            self.known
+                .get(identity)?
+                .credentials()
+                .max_by_key(|gmc| age(gmc))
+        })
+    }
+
+    /// All members in the order of their keys.
     pub fn iter(&self) -> impl Iterator<Item = (&IdentityKey, &VerifiedGmc)> {
         self.members.iter()
+    }
+
+    /// Every credential seen of anybody, those that are void included.
+    pub fn credentials(&self) -> impl Iterator<Item = &VerifiedGmc> {
+        self.known.values().flat_map(Known::credentials)
+    }
+
+    /// The revocations known.
+    #[must_use]
+    pub fn revocations(&self) -> &Revocations {
+        &self.revocations
+    }
+
+    /// The revocation by which an identity is no member, if one is to blame.
+    #[must_use]
+    pub fn revoked(&self, identity: &IdentityKey) -> Option<&VerifiedRevocation> {
+        if self.members.contains_key(identity) {
+            return None;
+        }
+        let newest = self.credential(identity)?;
+        self.revocations.voids(newest.links(), None)
     }
 
     /// How many members are known.
@@ -71,23 +158,138 @@ impl Roster {
         self.members.is_empty()
     }
 
-    /// Takes a verified membership; of two for one member the later issued one stays.
+    /// Takes a verified membership that was shown; the latest issued one counts.
     pub fn learn(&mut self, gmc: VerifiedGmc) -> Learned {
-        let age = |gmc: &VerifiedGmc| (gmc.issued_at(), gmc.not_after(), gmc.chain().hash());
-        match self.members.get(&gmc.subject()) {
-            Some(held) if age(held) >= age(&gmc) => Learned::Known,
-            Some(_) => {
-                self.members.insert(gmc.subject(), gmc);
-                Learned::Newer
+        let subject = gmc.subject();
+        let known = self.known.entry(subject).or_default();
+        if known
+            .shown
+            .as_ref()
+            .is_none_or(|held| age(held) < age(&gmc))
+        {
+            known.shown = Some(gmc);
+        }
+        self.recount(&subject)
+    }
+
+    /// Takes a membership record that has been validated.
+    ///
+    /// # Errors
+    /// As [`Roster::membership_of`].
+    pub fn learn_record(
+        &mut self,
+        signed: &SignedRecord,
+    ) -> Result<(IdentityKey, Learned), Refusal> {
+        let gmc = self.membership_of(signed.record())?;
+        let subject = gmc.subject();
+        let own = signed.record().creator == subject;
+        let known = self.known.entry(subject).or_default();
+        let id = signed.record().id;
+        if known
+            .recorded
+            .get(&id)
+            .is_some_and(|(held, _)| wins(signed, held) != Ordering::Greater)
+        {
+            return Ok((subject, Learned::Known));
+        }
+        // What was shown counts only until it is on record, like everywhere else.
+        if own
+            && known
+                .shown
+                .as_ref()
+                .is_some_and(|shown| age(shown) <= age(&gmc))
+        {
+            known.shown = None;
+        }
+        known.recorded.insert(id, (signed.clone(), gmc));
+        Ok((subject, self.recount(&subject)))
+    }
+
+    /// Takes a revocation record that has been validated.
+    ///
+    /// # Errors
+    /// As [`Revocation::verify`].
+    pub fn learn_revocation(&mut self, signed: &SignedRecord) -> Result<Settled, Refusal> {
+        let verified = Revocation::verify(signed, &self.group, &self.root)?;
+        let (id, subject) = (verified.id(), verified.said().subject);
+        let voided = verified.voided().cloned();
+        if !self.revocations.insert(signed, verified) {
+            return Ok(Settled::default());
+        }
+        if let Some(gmc) = voided {
+            self.known
+                .entry(subject)
+                .or_default()
+                .voided
+                .insert(id, gmc);
+        }
+        let mut settled = Settled {
+            news: true,
+            ..Settled::default()
+        };
+        let everybody: Vec<IdentityKey> = self.known.keys().copied().collect();
+        for identity in everybody {
+            let before = self.members.get(&identity).cloned();
+            self.recount(&identity);
+            match (before, self.members.get(&identity)) {
+                (Some(_), None) => settled.gone.push(identity),
+                (None, Some(_)) => settled.back.push(identity),
+                (Some(old), Some(new)) if old != *new => settled.changed.push(identity),
+                _ => {}
             }
-            None => {
-                self.members.insert(gmc.subject(), gmc);
-                Learned::New
+        }
+        Ok(settled)
+    }
+
+    /// Finds out anew which credential of an identity counts.
+    fn recount(&mut self, identity: &IdentityKey) -> Learned {
+        let Some(known) = self.known.get(identity) else {
+            return Learned::Known;
+        };
+        let counts = known
+            .credentials()
+            .filter(|gmc| self.revocations.voids(gmc.links(), None).is_none())
+            .max_by_key(|gmc| age(gmc));
+        match (self.members.get(identity), counts) {
+            (None, None) => Learned::Known,
+            (Some(held), Some(counts)) if held == counts => Learned::Known,
+            (held, Some(counts)) => {
+                let learned = match held {
+                    None => Learned::New,
+                    Some(_) => Learned::Newer,
+                };
+                let counts = counts.clone();
+                self.members.insert(*identity, counts);
+                learned
+            }
+            (Some(_), None) => {
+                self.members.remove(identity);
+                Learned::Known
             }
         }
     }
 
-    /// Reads the membership out of a membership record and verifies it.
+    /// The credential by which whoever shows `shown` is to be admitted now: the one that counts here, if
+    /// we know a later one, even when the one shown has lapsed (GRP-245).
+    ///
+    /// # Errors
+    /// [`NotAMember::Revoked`] when what is shown is void and nothing better is known;
+    /// [`NotAMember::Chain`] when what counts is not valid now.
+    pub fn standing(&self, shown: &VerifiedGmc, now: Timestamp) -> Result<VerifiedGmc, NotAMember> {
+        let void = self.revocations.voids(shown.links(), None).is_some();
+        let counts = self
+            .members
+            .get(&shown.subject())
+            .into_iter()
+            .chain((!void).then_some(shown))
+            .max_by_key(|gmc| age(gmc))
+            .ok_or(NotAMember::Revoked)?;
+        counts.check_at(now)?;
+        Ok(counts.clone())
+    }
+
+    /// Reads the membership out of a membership record and verifies it. The record is the subject's
+    /// own, or by the issuer of the credential.
     ///
     /// # Errors
     /// When the payload is no chain, does not verify, or is about somebody else.
@@ -105,9 +307,10 @@ impl Roster {
             .filter(|(last, _)| *last == hash)
             .map(|(_, gmc)| gmc.clone())
             .or_else(|| {
-                self.members
-                    .get(&record.creator)
-                    .filter(|gmc| gmc.chain().hash() == hash)
+                self.known
+                    .get(&record.creator)?
+                    .credentials()
+                    .find(|gmc| gmc.chain().hash() == hash)
                     .cloned()
             });
         let gmc = match known {
@@ -120,38 +323,92 @@ impl Roster {
         // that every member decides alike.
         gmc.check_at(record.modified)
             .map_err(|error| bad(error.to_string()))?;
-        if gmc.subject() != record.creator || record.toucher() != record.creator {
-            return Err(bad("the record is not by the certificate's subject".into()));
+        let subject = gmc.subject();
+        let own = record.creator == subject
+            && record.id == RecordId::reserved(&subject, RecordType::MEMBERSHIP);
+        let granted =
+            record.creator == gmc.issuer() && record.id == grant_id(&record.creator, &subject);
+        if !(own || granted) || record.toucher() != record.creator {
+            return Err(bad(
+                "the record is neither by the certificate's subject nor by its issuer".into(),
+            ));
         }
         *self.last.borrow_mut() = Some((hash, gmc.clone()));
         Ok(gmc)
     }
 
-    fn judge_as_member(&self, record: &Record) -> Result<(), Refusal> {
-        self.members
-            .get(&record.creator)
-            .ok_or(Refusal::UnknownMember(record.creator))?;
+    fn judge_as_member(&self, signed: &SignedRecord) -> Result<(), Refusal> {
+        let record = signed.record();
+        if !self.known.contains_key(&record.creator) {
+            return Err(Refusal::UnknownMember(record.creator));
+        }
         let toucher = record.toucher();
-        let gmc = self
-            .members
+        let known = self
+            .known
             .get(&toucher)
             .ok_or(Refusal::UnknownMember(toucher))?;
-        inside(gmc, record)?;
-        if toucher != record.creator && !gmc.roles().contains(Role::Admin) {
-            return Err(Refusal::NotAuthorised);
+        let refusal = match self.members.get(&toucher) {
+            Some(gmc) => match may_touch(gmc, record) {
+                Ok(()) => return Ok(()),
+                Err(refusal) => refusal,
+            },
+            None => Refusal::Revoked,
+        };
+        // By a credential it has no more: good if the revocation says so.
+        let tail = Tail {
+            act: ActId::of_record(&signed.hash()),
+            dated: Some(record.modified),
+        };
+        let kept = |gmc: &VerifiedGmc| {
+            self.revocations.voids(gmc.links(), None).is_some()
+                && self.revocations.voids(gmc.links(), Some(tail)).is_none()
+                && may_touch(gmc, record).is_ok()
+        };
+        if known.credentials().any(kept) {
+            Ok(())
+        } else {
+            Err(refusal)
         }
-        Ok(())
     }
+
+    /// Who may have signed records that do not count any more: the subjects of revocations in effect,
+    /// and whoever held a credential through them.
+    #[must_use]
+    pub fn disputed(&self) -> BTreeSet<IdentityKey> {
+        self.credentials()
+            .filter(|gmc| self.revocations.voids(gmc.links(), None).is_some())
+            .map(VerifiedGmc::subject)
+            .collect()
+    }
+}
+
+/// The id under which `issuer` publishes the credential it gave to `subject`.
+#[must_use]
+pub fn grant_id(issuer: &IdentityKey, subject: &IdentityKey) -> RecordId {
+    RecordId::reserved_for(issuer, RecordType::MEMBERSHIP, subject.as_bytes())
+}
+
+/// Why somebody who has a chain is not admitted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotAMember {
+    /// The credential is void, and no newer one is known.
+    #[error("the credential is revoked")]
+    Revoked,
+    /// The credential that counts is not valid now.
+    #[error(transparent)]
+    Chain(#[from] GmcError),
 }
 
 impl Judge for Roster {
     /// May the signer of this record do this? Source: GRP-123..126, the receiving checks of 9.6.
-    fn judge(&self, record: &Record, _now: Timestamp) -> Result<(), Refusal> {
+    fn judge(&self, signed: &SignedRecord, _now: Timestamp) -> Result<(), Refusal> {
+        let record = signed.record();
         match record.kind {
             RecordType::MEMBERSHIP => {
                 let gmc = self.membership_of(record)?;
                 inside(&gmc, record)
             }
+            RecordType::REVOCATION => Revocation::verify(signed, &self.group, &self.root).map(drop),
             RecordType::PROPERTIES => {
                 if record.creator == self.root && record.toucher() == self.root && !record.deleted {
                     Ok(())
@@ -160,9 +417,18 @@ impl Judge for Roster {
                 }
             }
             kind if kind.is_reserved() => Err(Refusal::NotAuthorised),
-            _ => self.judge_as_member(record),
+            _ => self.judge_as_member(signed),
         }
     }
+}
+
+/// Whether this credential lets its subject be the last to touch the record.
+fn may_touch(gmc: &VerifiedGmc, record: &Record) -> Result<(), Refusal> {
+    inside(gmc, record)?;
+    if gmc.subject() != record.creator && !gmc.roles().contains(Role::Admin) {
+        return Err(Refusal::NotAuthorised);
+    }
+    Ok(())
 }
 
 /// A record lives inside the membership of its signer (GRP-171, GRP-172).
@@ -194,6 +460,11 @@ mod tests {
     };
 
     const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
+    fn judge(roster: &Roster, record: &Record) -> Result<(), Refusal> {
+        let signed = SignedRecord::sign(record.clone(), |_| [0; 64]);
+        roster.judge(&signed, NOW)
+    }
+
     const HOUR: Duration = Duration::from_secs(3_600);
 
     struct Fixture {
@@ -263,9 +534,9 @@ mod tests {
         let (member, gmc) = f.member(Role::Member);
         let record = f.note(&member, NOW + HOUR);
         let unknown = Err(Refusal::UnknownMember(member.key()));
-        assert_eq!(f.roster.judge(&record, NOW), unknown);
+        assert_eq!(judge(&f.roster, &record), unknown);
         assert_eq!(f.roster.learn(gmc), Learned::New);
-        assert_eq!(f.roster.judge(&record, NOW), Ok(()));
+        assert_eq!(judge(&f.roster, &record), Ok(()));
     }
 
     #[test]
@@ -286,13 +557,13 @@ mod tests {
             let deletion = record.delete(other.key(), NOW).unwrap();
             let unknown = Err(Refusal::UnknownMember(other.key()));
             assert_eq!(
-                f.roster.judge(&update, NOW),
+                judge(&f.roster, &update),
                 unknown,
                 "the modifier may be unknown too"
             );
             f.roster.learn(gmc);
-            assert_eq!(f.roster.judge(&update, NOW), judged, "{role:?}");
-            assert_eq!(f.roster.judge(&deletion, NOW), judged, "{role:?}");
+            assert_eq!(judge(&f.roster, &update), judged, "{role:?}");
+            assert_eq!(judge(&f.roster, &deletion), judged, "{role:?}");
         }
     }
 
@@ -302,15 +573,12 @@ mod tests {
         let (member, gmc) = f.member(Role::Member);
         let end = gmc.not_after();
         f.roster.learn(gmc);
-        assert_eq!(f.roster.judge(&f.note(&member, end), NOW), Ok(()));
+        assert_eq!(judge(&f.roster, &f.note(&member, end)), Ok(()));
         let later = f.note(&member, end + Duration::from_millis(1));
-        assert_eq!(f.roster.judge(&later, NOW), Err(Refusal::OutsideMembership));
+        assert_eq!(judge(&f.roster, &later), Err(Refusal::OutsideMembership));
         let mut before = f.note(&member, end);
         before.modified = NOW - HOUR * 2;
-        assert_eq!(
-            f.roster.judge(&before, NOW),
-            Err(Refusal::OutsideMembership)
-        );
+        assert_eq!(judge(&f.roster, &before), Err(Refusal::OutsideMembership));
     }
 
     #[test]
@@ -319,27 +587,25 @@ mod tests {
         let (ann, anns) = f.member(Role::Admin);
         let (ben, bens) = f.member(Role::Member);
         let end = anns.not_after();
-        assert!(f.roster.judge(&f.membership(&ann, &anns, end), NOW).is_ok());
+        assert!(judge(&f.roster, &f.membership(&ann, &anns, end)).is_ok());
         let bad = |judged| matches!(judged, Err(Refusal::BadMembership(_)));
-        assert!(bad(f.roster.judge(&f.membership(&ann, &bens, end), NOW)));
+        assert!(bad(judge(&f.roster, &f.membership(&ann, &bens, end))));
         let mut deleted = f.membership(&ben, &bens, end);
         deleted.deleted = true;
-        assert!(bad(f.roster.judge(&deleted, NOW)));
+        assert!(bad(judge(&f.roster, &deleted)));
         let mut garbage = f.membership(&ben, &bens, end);
         garbage.payload = vec![1, 2, 3];
-        assert!(bad(f.roster.judge(&garbage, NOW)));
+        assert!(bad(judge(&f.roster, &garbage)));
 
         let mut other = fixture();
         other.key = GroupKey::create("other", None, NOW, &mut f.rng).unwrap();
         let foreign = other.issue(&ben, Role::Admin, NOW, NOW + HOUR);
-        assert!(bad(f
-            .roster
-            .judge(&f.membership(&ben, &foreign, NOW + HOUR), NOW)));
+        assert!(bad(judge(
+            &f.roster,
+            &f.membership(&ben, &foreign, NOW + HOUR)
+        )));
         let too_long = f.membership(&ben, &bens, bens.not_after() + HOUR);
-        assert_eq!(
-            f.roster.judge(&too_long, NOW),
-            Err(Refusal::OutsideMembership)
-        );
+        assert_eq!(judge(&f.roster, &too_long), Err(Refusal::OutsideMembership));
     }
 
     #[test]
@@ -367,12 +633,12 @@ mod tests {
         for kind in [RecordType::PROPERTIES, RecordType::CONTACT] {
             let group = f.key.root().id();
             let record = Record::create_reserved(kind, group, admin.key(), end, vec![], NOW);
-            let judged = f.roster.judge(&record.unwrap(), NOW);
+            let judged = judge(&f.roster, &record.unwrap());
             assert_eq!(judged, Err(Refusal::NotAuthorised));
         }
         let (group, root) = (f.key.root().id(), f.key.root().key());
         let properties =
             Record::create_reserved(RecordType::PROPERTIES, group, root, end, vec![], NOW);
-        assert_eq!(f.roster.judge(&properties.unwrap(), NOW), Ok(()));
+        assert_eq!(judge(&f.roster, &properties.unwrap()), Ok(()));
     }
 }

@@ -411,6 +411,11 @@ impl World {
                 replica,
                 read,
             } => self.ask_disk(node, Question::Read(operation, replica, read)),
+            Output::Withdraw {
+                operation,
+                replica,
+                versions,
+            } => self.ask_disk(node, Question::Withdraw(operation, replica, versions)),
             Output::Reply { command, result } => {
                 self.nodes[node].replies.insert(command, result);
             }

@@ -60,9 +60,11 @@ fn hello(
     presented: &Presented,
 ) -> (Chooser, Vec<u8>) {
     let (id, secret) = (world.group_id(group), world.secret(group).clone());
+    let roster = world.empty_roster(group);
     let gate = Gate {
         group: &id,
         secret: &secret,
+        roster: &roster,
     };
     let local = world.peer(from);
     Chooser::start(gate, presented, &local, &to, world.rng())
@@ -136,9 +138,11 @@ fn admitted(
     let (chooser, frame) = hello(world, from, peer, group, presented);
     let (exchange, answer) = send(world, from, to, frame);
     let (id, secret) = (world.group_id(group), world.secret(group).clone());
+    let roster = world.empty_roster(group);
     let gate = Gate {
         group: &id,
         secret: &secret,
+        roster: &roster,
     };
     let local = world.peer(from);
     match chooser.on_reply(gate, &local, &answer.frames[0], world.now()) {
@@ -268,9 +272,11 @@ fn a_knock_that_is_garbage_or_a_strangers_is_not_answered() {
     let local = world.peer(stranger);
     let id = world.group_id(other_group);
     let secret = world.secret(other_group).clone();
+    let roster = world.empty_roster(other_group);
     let gate = Gate {
         group: &id,
         secret: &secret,
+        roster: &roster,
     };
     let foreign = peerage_protocol::admission::knock(gate, &local, &peer, world.rng());
     for bytes in [foreign, vec![0; 50], Vec::new(), vec![0xff; 4_096]] {
@@ -283,9 +289,11 @@ fn a_knock_that_is_garbage_or_a_strangers_is_not_answered() {
 
     let id = world.group_id(group);
     let secret = world.secret(group).clone();
+    let roster = world.empty_roster(group);
     let gate = Gate {
         group: &id,
         secret: &secret,
+        roster: &roster,
     };
     let bytes = peerage_protocol::admission::knock(gate, &local, &peer, world.rng());
     world.inject(
@@ -330,9 +338,11 @@ fn a_knock_overheard_is_no_use_to_another_peer() {
     let first = raw(&mut world, node, false);
     let second = raw(&mut world, node, false);
     let (id, secret) = (world.group_id(group), world.secret(group).clone());
+    let roster = world.empty_roster(group);
     let gate = Gate {
         group: &id,
         secret: &secret,
+        roster: &roster,
     };
     let (local, peer) = (world.peer(first), world.peer(node));
     let bytes = peerage_protocol::admission::knock(gate, &local, &peer, world.rng());
@@ -357,9 +367,11 @@ fn an_altered_reply_or_confirm_opens_no_link() {
     let (chooser, frame) = hello(&mut world, raw, peer, group, &shown);
     let (exchange, answer) = send(&mut world, raw, node, frame);
     let (id, secret) = (world.group_id(group), world.secret(group).clone());
+    let roster = world.empty_roster(group);
     let gate = Gate {
         group: &id,
         secret: &secret,
+        roster: &roster,
     };
     let local = world.peer(raw);
     let reply = &answer.frames[0];

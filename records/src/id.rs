@@ -289,10 +289,8 @@ impl RecordType {
     pub const MEMBERSHIP: Self = Self::reserved(0x0100_0000);
     /// The group's properties.
     pub const PROPERTIES: Self = Self::reserved(0x0200_0000);
-    /// A credential is void.
+    /// Credentials of an identity are void.
     pub const REVOCATION: Self = Self::reserved(0x0300_0000);
-    /// A member has left.
-    pub const LEAVE: Self = Self::reserved(0x0400_0000);
 
     const fn reserved(first: u32) -> Self {
         Self(((first as u128) << 96).to_be_bytes())
@@ -430,7 +428,6 @@ mod tests {
             "02000000-0000-0000-0000-000000000000"
         );
         assert!(RecordType::REVOCATION.is_reserved());
-        assert!(RecordType::LEAVE.is_reserved());
         assert!(!RecordType::from_name("chat").is_reserved());
     }
 

@@ -1,23 +1,24 @@
 //! The question this crate cannot answer itself: may this member do this to that record?
 
-use crate::{id::IdentityKey, record::Record, time::Timestamp};
+use crate::{codec::SignedRecord, id::IdentityKey, time::Timestamp};
 
 /// Knows the group's members, their credentials and what has been revoked.
 ///
 /// Asked before the signature is checked, because the answer is usually one look into a table. So a
 /// judge must change nothing on account of a record it is shown: nobody may have signed it.
 pub trait Judge {
-    /// Whether [`Record::toucher`] may have done this to `record`, as far as can be known at `now`.
+    /// Whether the [toucher](crate::record::Record::toucher) of `signed` may have done this, as far as
+    /// can be known at `now`. The signature has not been checked yet.
     ///
     /// # Errors
     /// Says why not.
-    fn judge(&self, record: &Record, now: Timestamp) -> Result<(), Refusal>;
+    fn judge(&self, signed: &SignedRecord, now: Timestamp) -> Result<(), Refusal>;
 }
 
 /// A plain function judges too.
-impl<F: Fn(&Record, Timestamp) -> Result<(), Refusal>> Judge for F {
-    fn judge(&self, record: &Record, now: Timestamp) -> Result<(), Refusal> {
-        self(record, now)
+impl<F: Fn(&SignedRecord, Timestamp) -> Result<(), Refusal>> Judge for F {
+    fn judge(&self, signed: &SignedRecord, now: Timestamp) -> Result<(), Refusal> {
+        self(signed, now)
     }
 }
 

@@ -36,7 +36,7 @@
 //! let sent = SignedRecord::sign(record, |message| key.sign(message).to_bytes());
 //!
 //! // Receive: decode, validate, store. Here everybody may do everything.
-//! let everyone = |_: &Record, _: Timestamp| Ok(());
+//! let everyone = |_: &SignedRecord, _: Timestamp| Ok(());
 //! let record = validate(SignedRecord::decode(sent.bytes())?, &group, &everyone, now)?;
 //! let (mut store, replica) = (MemoryStore::new(), ReplicaId::of(&creator, &group));
 //! store.open_replica(replica)?;

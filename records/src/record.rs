@@ -305,6 +305,24 @@ impl Record {
         self.next_version(change, self.creator, now)
     }
 
+    /// As [`Record::update_reserved`], but the record may end earlier than it did. Older copies may then
+    /// come back when this one has ended, so only for what is void by other means.
+    ///
+    /// # Errors
+    /// As for [`Record::update_reserved`].
+    pub fn replace_reserved(
+        &self,
+        expires: Timestamp,
+        payload: Vec<u8>,
+        now: Timestamp,
+    ) -> Result<Self, DraftError> {
+        let shorter = Self {
+            expires: self.expires.min(expires),
+            ..self.clone()
+        };
+        shorter.update_reserved(expires, payload, now)
+    }
+
     fn next_version(
         &self,
         change: RecordUpdate,

@@ -100,7 +100,8 @@ pub enum ChangeKind {
     Added,
     /// A newer version took the place of a visible one.
     Updated,
-    /// A tombstone took its place, or came before the record itself.
+    /// A tombstone took its place, or came before the record itself, or the group withdrew it because
+    /// its signer's credential was revoked.
     Deleted,
     /// It ceased to exist.
     Expired,
@@ -227,6 +228,30 @@ pub trait Store: Send {
     /// # Errors
     /// Nothing was removed.
     fn forget(&mut self, replica: &ReplicaId, id: &RecordId) -> Result<(), StoreError>;
+
+    /// Removes those of these versions that are still held: the group accepts them no longer. For
+    /// records that is a change; a tombstone goes without one.
+    ///
+    /// # Errors
+    /// Nothing was removed.
+    fn withdraw(
+        &mut self,
+        replica: &ReplicaId,
+        versions: &[(RecordId, EnvelopeHash)],
+        now: Timestamp,
+    ) -> Result<Vec<Change>, StoreError>;
+
+    /// At most `limit` of all versions held, tombstones and what has expired included, in the order of
+    /// their ids and after `after`.
+    ///
+    /// # Errors
+    /// Only of storage itself.
+    fn scan(
+        &self,
+        replica: &ReplicaId,
+        after: Option<&RecordId>,
+        limit: usize,
+    ) -> Result<Vec<SignedRecord>, StoreError>;
 
     /// At most `limit` changes with numbers above `after`.
     ///

@@ -60,7 +60,7 @@ pub(crate) fn sign(record: Record, by: u8) -> SignedRecord {
 }
 
 /// Believes everybody.
-pub(crate) fn everyone(_: &Record, _: Timestamp) -> Result<(), Refusal> {
+pub(crate) fn everyone(_: &SignedRecord, _: Timestamp) -> Result<(), Refusal> {
     Ok(())
 }
 

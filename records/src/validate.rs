@@ -128,7 +128,7 @@ pub fn validate(
     check_content(record)?;
     check_consistency(record)?;
     check_time(record, now)?;
-    judge.judge(record, now)?;
+    judge.judge(&signed, now)?;
     signed.verify_signature()?;
     Ok(ValidRecord(signed))
 }
@@ -137,7 +137,8 @@ fn check_id(record: &Record) -> Result<(), Rejection> {
     let Record {
         id, kind, creator, ..
     } = record;
-    let fits = if is_one_per_member(*kind) {
+    // Of which reserved types a signer has one record about whom is for the judge to say.
+    let fits = if *kind == RecordType::PROPERTIES {
         *id == RecordId::reserved(creator, *kind)
     } else {
         id.fits(creator)
@@ -147,16 +148,6 @@ fn check_id(record: &Record) -> Result<(), Rejection> {
     } else {
         Err(Rejection::ForeignId)
     }
-}
-
-/// Reserved types of which a member has exactly one record, so that nobody can pile them up.
-fn is_one_per_member(kind: RecordType) -> bool {
-    [
-        RecordType::MEMBERSHIP,
-        RecordType::PROPERTIES,
-        RecordType::LEAVE,
-    ]
-    .contains(&kind)
 }
 
 fn check_content(record: &Record) -> Result<(), Rejection> {

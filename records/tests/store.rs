@@ -51,6 +51,8 @@ on_every_store! {
     a_tombstone_disappears_at_the_expiry_and_not_before
     expired_records_vanish_with_an_event_and_leave_the_summary
     forgetting_is_local_silent_and_not_for_good
+    withdrawing_removes_exactly_the_versions_named_and_is_told
+    a_scan_pages_through_everything_held
     listing_filters_by_type_and_pages_by_id
     summaries_differ_only_where_records_differ
     replicas_are_apart_and_can_be_dropped
@@ -337,6 +339,62 @@ fn forgetting_is_local_silent_and_not_for_good(store: &mut dyn Store) {
             .is_empty()
     );
     assert_eq!(stored(put_one(store, record)), ChangeKind::Added);
+}
+
+fn withdrawing_removes_exactly_the_versions_named_and_is_told(store: &mut dyn Store) {
+    let (gone, changed, buried) = (
+        create(1, draft(b"gone")),
+        create(2, draft(b"changed")),
+        create(3, draft(b"buried")),
+    );
+    let versions: Vec<_> = [&gone, &changed]
+        .map(|record| (record.id, valid(record.clone()).signed().hash()))
+        .to_vec();
+    let tomb = valid(buried.delete(member(1), NOW).unwrap());
+    for record in [
+        gone.clone(),
+        changed.clone(),
+        updated(&changed, 1, b"newer"),
+    ] {
+        put_one(store, record);
+    }
+    store.put(vec![put_valid(&tomb)], NOW).unwrap();
+    let before = newest(store);
+    let named = [versions, vec![(buried.id, tomb.signed().hash())]].concat();
+    let twice = [named.clone(), named].concat();
+    let changes = store.withdraw(&replica(1), &twice, NOW).unwrap();
+    assert_eq!(
+        changes.len(),
+        1,
+        "a newer version and a tombstone are not told"
+    );
+    assert_eq!(
+        (changes[0].id, changes[0].kind),
+        (gone.id, ChangeKind::Deleted)
+    );
+    assert_eq!(newest(store), before + 1);
+    assert_eq!(visible(store, NOW), [changed.id]);
+    assert_eq!(store.count(&replica(1)).unwrap(), 1);
+    assert_eq!(stored(put_one(store, gone)), ChangeKind::Added);
+}
+
+fn a_scan_pages_through_everything_held(store: &mut dyn Store) {
+    let records: Vec<Record> = (0..5).map(|entropy| create(entropy, draft(b"x"))).collect();
+    for record in &records {
+        put_one(store, record.clone());
+    }
+    put_one(store, records[4].delete(member(1), NOW).unwrap());
+    let mut ids = Vec::new();
+    loop {
+        let page = store.scan(&replica(1), ids.last(), 2).unwrap();
+        if page.is_empty() {
+            break;
+        }
+        ids.extend(page.iter().map(|signed| signed.record().id));
+    }
+    let mut expected: Vec<RecordId> = records.iter().map(|record| record.id).collect();
+    expected.sort();
+    assert_eq!(ids, expected);
 }
 
 fn listing_filters_by_type_and_pages_by_id(store: &mut dyn Store) {

@@ -9,7 +9,7 @@ use std::{
 use libp2p::PeerId;
 use peerage_protocol::{engine::OpenGroup, gmc};
 use peerage_records::{
-    id::{RecordType, ReplicaId},
+    id::ReplicaId,
     store::{Partition, RecordQuery},
 };
 use tokio::sync::{mpsc, oneshot};
@@ -172,7 +172,7 @@ impl Inner {
                 store.open_replica(replica)?;
                 let mut members = Vec::new();
                 let mut query = RecordQuery {
-                    kind: Some(RecordType::MEMBERSHIP),
+                    kind: None,
                     partition: Partition::Membership,
                     after: None,
                     limit: MEMBERS_PAGE,

@@ -22,6 +22,13 @@ impl Inner {
                 })
                 .await
             }
+            Notice::Renewed(replica, gmc) => {
+                let chain = gmc.chain().clone();
+                self.with_vault(move |vault| {
+                    vault.amend(&replica, |membership| membership.chain = chain)
+                })
+                .await
+            }
             Notice::Neighbours(replica, neighbours) => {
                 let Some(_turn) = self.replicas.shared(replica).turn().await else {
                     return Ok(());

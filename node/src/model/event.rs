@@ -20,6 +20,14 @@ pub enum EventKind {
     MemberJoined,
     /// A member's certificate was replaced by a newer one.
     MemberUpdated,
+    /// A member was removed; `detail` names it, who decided, and why.
+    MemberRemoved,
+    /// A member left.
+    MemberLeft,
+    /// Our own membership was replaced by a newer one; `detail` says until when it holds.
+    CredentialRenewed,
+    /// Our own membership ends soon; `detail` says when.
+    CredentialExpiring,
     /// A member connected to this node.
     NeighbourConnected,
     /// A member is no longer connected to this node.
@@ -46,6 +54,10 @@ impl EventKind {
             Self::RecordExpired => "record_expired",
             Self::MemberJoined => "member_joined",
             Self::MemberUpdated => "member_updated",
+            Self::MemberRemoved => "member_removed",
+            Self::MemberLeft => "member_left",
+            Self::CredentialRenewed => "credential_renewed",
+            Self::CredentialExpiring => "credential_expiring",
             Self::NeighbourConnected => "neighbour_connected",
             Self::NeighbourDisconnected => "neighbour_disconnected",
             Self::GroupStatus => "group_status",

@@ -1,7 +1,10 @@
 //! A peer of somebody who means no good: our own network half, spoken to by hand.
 #![allow(dead_code, reason = "each test uses what it needs")]
 
-use std::time::{Duration, Instant};
+use std::{
+    rc::Rc,
+    time::{Duration, Instant},
+};
 
 use libp2p::{Multiaddr, PeerId, identity::Keypair};
 use peerage::{GroupHandle, InviteOptions, Node, clock::Clock};
@@ -12,6 +15,7 @@ use peerage_protocol::{
     identity::Identity,
     invitation::Accepted,
     net::{kad, translate::Network},
+    roster::Roster,
     secret::DiscoverySecret,
     wire::link::LinkFrame,
 };
@@ -66,6 +70,8 @@ pub(crate) struct Papers {
     pub(crate) secret: DiscoverySecret,
     /// The chain that is shown, encoded.
     pub(crate) chain: Vec<u8>,
+    /// It judges by what is shown alone.
+    pub(crate) roster: Rc<Roster>,
 }
 
 impl Papers {
@@ -87,6 +93,7 @@ impl Papers {
             group: accepted.gmc.group(),
             secret: accepted.secret.clone(),
             chain: accepted.gmc.chain().encode().to_vec(),
+            roster: Rc::new(Roster::new(accepted.gmc.group(), accepted.gmc.root().key())),
         }
     }
 
@@ -94,6 +101,7 @@ impl Papers {
         Gate {
             group: &self.group,
             secret: &self.secret,
+            roster: &self.roster,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use peerage_records::{
     codec::SignedRecord,
-    id::{RecordType, ReplicaId},
+    id::{IdentityKey, RecordId, RecordType, ReplicaId},
     record::Record,
     store::{Origin, Put, PutOutcome},
     validate::validate,
@@ -10,7 +10,7 @@ use peerage_records::{
 
 use super::{
     Change, ChangeError, CommandId, Engine, Event, Found, Now, Operation, Output, Read,
-    StoreFailure,
+    StoreFailure, Terms,
 };
 
 /// How often a change of a record is made anew when another change overtook it.
@@ -24,6 +24,8 @@ pub(super) struct Pending {
     replica: ReplicaId,
     step: Step,
     attempts: u32,
+    /// The credential to be issued to somebody once this is durable, before the reply.
+    then: Option<(IdentityKey, Terms)>,
 }
 
 #[derive(Debug)]
@@ -32,6 +34,19 @@ enum Step {
     Reading(Change),
     /// Waits until the new version is durable; the change is kept in case it lost.
     Storing(SignedRecord, Option<Change>),
+}
+
+/// A record of ours on its way: what is to become of it.
+#[derive(Debug, Default)]
+pub(super) struct Own {
+    /// Whom to answer; nobody for the records the engine publishes itself.
+    pub(super) command: Option<CommandId>,
+    /// The change it makes, to be made anew if another one overtakes it.
+    pub(super) change: Option<Change>,
+    /// How often that has happened.
+    pub(super) attempts: u32,
+    /// The credential to be issued to somebody once this is durable.
+    pub(super) then: Option<(IdentityKey, Terms)>,
 }
 
 impl Engine {
@@ -55,6 +70,7 @@ impl Engine {
             replica,
             step: Step::Reading(change),
             attempts: 0,
+            then: None,
         };
         self.begin(pending, now);
     }
@@ -73,16 +89,25 @@ impl Engine {
                 rand::Rng::fill_bytes(&mut self.rng, &mut entropy);
                 let record = Record::create(draft, state.group, state.me(), entropy, now.timestamp);
                 match record {
-                    Ok(record) => self.store_own(
-                        pending.command,
-                        pending.replica,
-                        record,
-                        None,
-                        pending.attempts,
-                        now,
-                    ),
+                    Ok(record) => {
+                        let own = Own {
+                            command: pending.command,
+                            attempts: pending.attempts,
+                            ..Own::default()
+                        };
+                        self.store_own(pending.replica, record, own, now);
+                    }
                     Err(error) => self.reply(pending.command, Err(error.into())),
                 }
+            }
+            Change::Issue { subject, terms } => {
+                self.begin_issue(pending.command, pending.replica, subject, terms, now);
+            }
+            Change::Grant(chain) => {
+                self.begin_grant(pending.command, pending.replica, &chain);
+            }
+            Change::Revoke(removal) => {
+                self.begin_removal(pending.command, pending.replica, removal, None, now);
             }
             Change::Update(id, _) | Change::Delete(id) => {
                 let replica = pending.replica;
@@ -114,14 +139,15 @@ impl Engine {
             Ok(_) => Err(ChangeError::NotFound),
         };
         match next {
-            Ok(record) => self.store_own(
-                pending.command,
-                pending.replica,
-                record,
-                Some(change),
-                pending.attempts,
-                now,
-            ),
+            Ok(record) => {
+                let own = Own {
+                    command: pending.command,
+                    change: Some(change),
+                    attempts: pending.attempts,
+                    then: None,
+                };
+                self.store_own(pending.replica, record, own, now);
+            }
             Err(error) => self.reply(pending.command, Err(error)),
         }
     }
@@ -140,20 +166,20 @@ impl Engine {
         match change {
             Change::Update(_, update) => Ok(current.update(update.clone(), me, now.timestamp)?),
             Change::Delete(_) => Ok(current.delete(me, now.timestamp)?),
-            Change::Publish(_) => Err(ChangeError::NotFound),
+            Change::Publish(_) | Change::Issue { .. } | Change::Grant(_) | Change::Revoke(_) => {
+                Err(ChangeError::NotFound)
+            }
         }
     }
 
     /// Signs our version, validates it as if it were another's, and has it stored.
-    fn store_own(
-        &mut self,
-        command: Option<CommandId>,
-        replica: ReplicaId,
-        record: Record,
-        change: Option<Change>,
-        attempts: u32,
-        now: Now,
-    ) {
+    pub(super) fn store_own(&mut self, replica: ReplicaId, record: Record, own: Own, now: Now) {
+        let Own {
+            command,
+            change,
+            attempts,
+            then,
+        } = own;
         let Some(state) = self.groups.get(&replica) else {
             self.reply(command, Err(ChangeError::NotOpen));
             return;
@@ -167,6 +193,7 @@ impl Engine {
                     replica,
                     step: Step::Storing(signed, change),
                     attempts,
+                    then,
                 }));
                 self.outputs.push_back(Output::Put {
                     operation,
@@ -207,7 +234,13 @@ impl Engine {
                     change: stored,
                 });
                 self.gossip(pending.replica, &signed);
-                self.reply(pending.command, Ok(signed));
+                self.take_reserved(pending.replica, &signed, now);
+                match pending.then {
+                    Some((subject, terms)) => {
+                        self.begin_issue(pending.command, pending.replica, subject, terms, now);
+                    }
+                    None => self.reply(pending.command, Ok(signed)),
+                }
             }
             // Another version won between our reading and our storing: change that one.
             (_, Some(change)) if pending.attempts < MAX_ATTEMPTS => {
@@ -216,6 +249,7 @@ impl Engine {
                     replica: pending.replica,
                     step: Step::Reading(change),
                     attempts: pending.attempts + 1,
+                    then: None,
                 };
                 self.begin(again, now);
             }
@@ -247,7 +281,8 @@ impl Engine {
         };
         let chain = state.gmc.chain().encode().to_vec();
         let me = state.me();
-        let held = members.iter().find(|signed| signed.record().creator == me);
+        let own = RecordId::reserved(&me, RecordType::MEMBERSHIP);
+        let held = members.iter().find(|signed| signed.record().id == own);
         let expires = state
             .gmc
             .not_after()
@@ -262,7 +297,9 @@ impl Engine {
             {
                 return;
             }
-            Some(held) => held.record().update_reserved(expires, chain, now.timestamp),
+            Some(held) => held
+                .record()
+                .replace_reserved(expires, chain, now.timestamp),
             None => Record::create_reserved(
                 RecordType::MEMBERSHIP,
                 state.group,
@@ -273,11 +310,15 @@ impl Engine {
             ),
         };
         if let Ok(record) = record {
-            self.store_own(None, replica, record, None, 0, now);
+            self.store_own(replica, record, Own::default(), now);
         }
     }
 
-    fn reply(&mut self, command: Option<CommandId>, result: Result<SignedRecord, ChangeError>) {
+    pub(super) fn reply(
+        &mut self,
+        command: Option<CommandId>,
+        result: Result<SignedRecord, ChangeError>,
+    ) {
         if let Some(command) = command {
             self.outputs.push_back(Output::Reply { command, result });
         }

@@ -147,9 +147,10 @@ impl Engine {
         for sighting in online.rendezvous.open(set, now.timestamp).online {
             let announcement = sighting.announcement;
             let peer = *announcement.peer();
+            // Whoever was removed can still write here, and is not looked for.
             let vouched = NodeBinding::decode(announcement.binding())
                 .and_then(|binding| binding.verify(&peer, now.timestamp))
-                .is_ok();
+                .is_ok_and(|identity| state.roster.revoked(&identity).is_none());
             if let (true, Presence::Online(addresses)) = (vouched, announcement.presence())
                 && peer != self.local
             {

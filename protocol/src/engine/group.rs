@@ -8,7 +8,7 @@ use std::{
 
 use libp2p_identity::PeerId;
 use multiaddr::Multiaddr;
-use peerage_records::id::{GroupId, IdentityKey, ReplicaId};
+use peerage_records::id::{GroupId, IdentityKey, RecordType, ReplicaId};
 
 use super::{Engine, Event, Now, OpenGroup, Output, sync::Sync};
 use crate::{
@@ -40,7 +40,7 @@ pub(super) struct GroupState {
     pub(super) group: GroupId,
     pub(super) identity: Arc<Identity>,
     pub(super) gmc: VerifiedGmc,
-    chain: Arc<[u8]>,
+    pub(super) chain: Arc<[u8]>,
     secret: DiscoverySecret,
     cloud: Cloud,
     pub(super) roster: Roster,
@@ -49,6 +49,8 @@ pub(super) struct GroupState {
     pub(super) sync: Sync,
     pub(super) synchronised: bool,
     pub(super) online: Option<Online>,
+    /// Whether the application has been told that the membership will end soon.
+    pub(super) warned: bool,
 }
 
 /// What exists only while the group is online.
@@ -98,6 +100,7 @@ impl GroupState {
         Gate {
             group: &self.group,
             secret: &self.secret,
+            roster: &self.roster,
         }
     }
 
@@ -132,10 +135,12 @@ impl Engine {
             return;
         }
         let mut roster = Roster::new(open.gmc.group(), open.gmc.root().key());
-        for record in &open.members {
+        for signed in &open.members {
             // The store keeps what was believed; a chain that no longer reads is simply not known.
-            if let Ok(gmc) = roster.membership_of(record.record()) {
-                roster.learn(gmc);
+            match signed.record().kind {
+                RecordType::MEMBERSHIP => drop(roster.learn_record(signed)),
+                RecordType::REVOCATION => drop(roster.learn_revocation(signed)),
+                _ => {}
             }
         }
         roster.learn(open.gmc.clone());
@@ -151,9 +156,12 @@ impl Engine {
             sync: Sync::new(),
             synchronised: open.synchronised,
             online: None,
+            warned: false,
             gmc: open.gmc,
         };
         self.groups.insert(replica, state);
+        self.adopt(replica, now);
+        self.review(replica);
         self.publish_membership(replica, &open.members, now);
     }
 
@@ -168,6 +176,7 @@ impl Engine {
         state.chain = open.gmc.chain().encode().into();
         state.identity = open.identity;
         state.gmc = open.gmc.clone();
+        state.warned = false;
         self.learn_shown(replica, open.gmc, now);
         self.publish_membership(replica, &open.members, now);
     }
@@ -281,6 +290,7 @@ impl Engine {
         for peer in lapsed {
             self.close_link(replica, peer, "proof lapsed", now);
         }
+        self.warn_of_expiry(replica, now);
     }
 
     /// Forgets a link the network half has already closed.

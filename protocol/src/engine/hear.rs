@@ -110,11 +110,7 @@ impl Engine {
         let waiting = signed.clone();
         match validate(signed, &state.group, &state.roster, now.timestamp) {
             Ok(valid) => {
-                if valid.record().kind == RecordType::MEMBERSHIP
-                    && let Ok(gmc) = state.roster.membership_of(valid.record())
-                {
-                    released.extend(self.learn(replica, gmc, now));
-                }
+                released.extend(self.learn_reserved(replica, valid.signed(), now));
                 (Some(valid), Verdict::Accept)
             }
             Err(rejection) => {
@@ -181,17 +177,52 @@ impl Engine {
         });
     }
 
-    /// Takes a membership that has been verified; gives back what waited for it, to be stored.
-    fn learn(&mut self, replica: ReplicaId, gmc: VerifiedGmc, now: Now) -> Vec<ValidRecord> {
-        let mut valid = Vec::new();
+    /// Takes what a validated record of a reserved type says; gives back what waited for it, to be
+    /// stored.
+    fn learn_reserved(
+        &mut self,
+        replica: ReplicaId,
+        signed: &SignedRecord,
+        now: Now,
+    ) -> Vec<ValidRecord> {
         let Some(state) = self.groups.get_mut(&replica) else {
-            return valid;
+            return Vec::new();
         };
-        let member = gmc.subject();
-        let event = match state.roster.learn(gmc) {
+        match signed.record().kind {
+            RecordType::MEMBERSHIP => match state.roster.learn_record(signed) {
+                Ok((member, learned)) => self.learned(replica, member, learned, now),
+                Err(_) => Vec::new(),
+            },
+            RecordType::REVOCATION => {
+                self.apply_revocation(replica, signed, now);
+                Vec::new()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// Takes a record of a reserved type that is our own and durable.
+    pub(super) fn take_reserved(&mut self, replica: ReplicaId, signed: &SignedRecord, now: Now) {
+        let released = self.learn_reserved(replica, signed, now);
+        self.store(replica, released, Source::Gossip, now);
+    }
+
+    /// Tells of a member that became known, or known better; gives back what waited for it.
+    fn learned(
+        &mut self,
+        replica: ReplicaId,
+        member: IdentityKey,
+        learned: Learned,
+        now: Now,
+    ) -> Vec<ValidRecord> {
+        let mut valid = Vec::new();
+        let event = match learned {
             Learned::Known => return valid,
             Learned::New => Event::MemberJoined { replica, member },
             Learned::Newer => Event::MemberUpdated { replica, member },
+        };
+        let Some(state) = self.groups.get_mut(&replica) else {
+            return valid;
         };
         for signed in state.deferred.release(&member) {
             let again = signed.clone();
@@ -206,12 +237,19 @@ impl Engine {
             }
         }
         self.emit(event);
+        self.adopt(replica, now);
+        self.judge_links(replica, now);
         valid
     }
 
     /// Takes a membership shown in an exchange.
     pub(super) fn learn_shown(&mut self, replica: ReplicaId, gmc: VerifiedGmc, now: Now) {
-        let released = self.learn(replica, gmc, now);
+        let member = gmc.subject();
+        let Some(state) = self.groups.get_mut(&replica) else {
+            return;
+        };
+        let learned = state.roster.learn(gmc);
+        let released = self.learned(replica, member, learned, now);
         self.store(replica, released, Source::Gossip, now);
     }
 

@@ -6,14 +6,20 @@ use libp2p_identity::PeerId;
 use multiaddr::Multiaddr;
 use peerage_records::{
     codec::SignedRecord,
-    id::{GroupId, RecordId, ReplicaId},
+    id::{GroupId, IdentityKey, RecordId, ReplicaId},
     record::{RecordDraft, RecordUpdate},
-    store::PutOutcome,
+    store::{self, PutOutcome},
     summary::Summary,
+    time::Timestamp,
 };
 
 use crate::{
-    cloud::Cloud, discovery::VerifiedSet, gmc::VerifiedGmc, identity::Identity,
+    cloud::Cloud,
+    discovery::VerifiedSet,
+    gmc::{Chain, VerifiedGmc},
+    group::Roles,
+    identity::Identity,
+    revocation::Cause,
     secret::DiscoverySecret,
 };
 
@@ -154,6 +160,13 @@ pub enum Input {
         /// What was found.
         result: Result<Found, StoreFailure>,
     },
+    /// Answers [`Output::Withdraw`](super::Output::Withdraw).
+    Withdrawn {
+        /// The question.
+        operation: OperationId,
+        /// What was removed; or why nothing was.
+        result: Result<Vec<store::Change>, StoreFailure>,
+    },
     /// Time has passed.
     Tick,
 }
@@ -171,7 +184,7 @@ pub struct OpenGroup {
     pub cloud: Cloud,
     /// Whether this replica has ever been brought up to date. A creator's always is.
     pub synchronised: bool,
-    /// The membership records in the replica.
+    /// The records of the replica's membership half: memberships, revocations and the rest.
     pub members: Vec<SignedRecord>,
 }
 
@@ -184,6 +197,42 @@ pub enum Change {
     Update(RecordId, RecordUpdate),
     /// A tombstone in its place.
     Delete(RecordId),
+    /// A newer credential for a member: renewed, or with other roles. It is published, and takes
+    /// effect everywhere as it arrives. Rights that are taken away are revoked first.
+    Issue {
+        /// Whose.
+        subject: IdentityKey,
+        /// What it says.
+        terms: Terms,
+    },
+    /// A credential we have issued elsewhere, to be published for its subject.
+    Grant(Chain),
+    /// Credentials made void: a member removed, an invitation withdrawn, or our own leaving.
+    Revoke(Removal),
+}
+
+/// What a newer credential is to say.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Terms {
+    /// The roles; those it has now otherwise.
+    pub roles: Option<Roles>,
+    /// The end; as long as the present one from now on otherwise, but not past our own (GRP-160).
+    pub not_after: Option<Timestamp>,
+}
+
+/// Whose credentials are to be void, and what with them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Removal {
+    /// Whose.
+    pub subject: IdentityKey,
+    /// Why, for machines.
+    pub cause: Cause,
+    /// Why, for people.
+    pub reason: String,
+    /// Whether those go too whom the subject made members, and so on.
+    pub cascade: bool,
+    /// Whether the subject's records go too.
+    pub with_records: bool,
 }
 
 /// What the store found.
@@ -195,6 +244,13 @@ pub enum Found {
     Envelopes(Vec<SignedRecord>),
     /// A snapshot of the summary.
     Summary(Summary),
+    /// A page of what somebody signed.
+    Signed {
+        /// The records, tombstones included.
+        records: Vec<SignedRecord>,
+        /// Where the next page begins, if there is one.
+        next: Option<RecordId>,
+    },
 }
 
 /// The store could not do what was asked; the text is for people.

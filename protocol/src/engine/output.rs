@@ -1,5 +1,7 @@
 //! What the engine wants done.
 
+use std::collections::BTreeSet;
+
 use libp2p_identity::PeerId;
 use multiaddr::Multiaddr;
 use peerage_records::{
@@ -7,12 +9,19 @@ use peerage_records::{
     id::{EnvelopeHash, GroupId, IdentityKey, RecordId, ReplicaId},
     record::DraftError,
     store::{self, Origin, Partition, Put},
+    time::Timestamp,
     validate::Rejection,
 };
 use thiserror::Error;
 
 use super::input::{CommandId, ExchangeNumber, OperationId, StoreFailure};
-use crate::{admission::Handle, discovery::EntrySet, reconcile::Tally};
+use crate::{
+    admission::Handle,
+    discovery::EntrySet,
+    gmc::{GmcError, VerifiedGmc},
+    reconcile::Tally,
+    revocation::Cause,
+};
 
 /// One thing to do. Order matters; nothing may be skipped.
 #[derive(Debug)]
@@ -32,6 +41,15 @@ pub enum Output {
         replica: ReplicaId,
         /// What.
         read: Read,
+    },
+    /// Remove versions the group accepts no longer and answer with `Input::Withdrawn`.
+    Withdraw {
+        /// To be repeated in the answer.
+        operation: OperationId,
+        /// From which replica.
+        replica: ReplicaId,
+        /// Which versions, if they are still held.
+        versions: Vec<(RecordId, EnvelopeHash)>,
     },
     /// Answer a command.
     Reply {
@@ -155,7 +173,18 @@ pub enum Read {
     Records(Vec<RecordId>),
     /// A snapshot of one half's summary.
     Summary(Partition),
+    /// The applications' records these identities touched last, tombstones included: of the next
+    /// [`SCAN_ROWS`] that are held, those.
+    SignedBy {
+        /// Whose.
+        signers: BTreeSet<IdentityKey>,
+        /// Where the page begins.
+        after: Option<RecordId>,
+    },
 }
+
+/// Rows looked at for one page of [`Read::SignedBy`]: what the store does in one go, about 10 ms.
+pub const SCAN_ROWS: usize = 1_024;
 
 /// What becomes of a gossip message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -193,6 +222,34 @@ pub enum ChangeError {
     /// The store failed.
     #[error("the store failed: {0}")]
     Store(#[from] StoreFailure),
+    /// Nobody here has heard of this identity.
+    #[error("no member of the group has this identity")]
+    UnknownMember,
+    /// Our role does not allow it.
+    #[error("only an Admin may do this")]
+    NotAuthorised,
+    /// Who holds a credential of the group's own key is removed by the group's key only.
+    #[error("the creator can be removed with the group's key only")]
+    Creator,
+    /// Nobody could let members in, or remove any, afterwards.
+    #[error("this is the group's last Admin")]
+    LastAdmin,
+    /// We would remove ourselves, or lower our own role.
+    #[error("this concerns our own membership")]
+    Ourselves,
+    /// More certificates than fit in one revocation would stay good.
+    #[error(
+        "{acts} certificates issued by the member would stay good, more than {limit} in one revocation"
+    )]
+    TooManyKept {
+        /// How many.
+        acts: usize,
+        /// How many fit.
+        limit: usize,
+    },
+    /// The credential cannot be issued.
+    #[error("the credential cannot be issued: {0}")]
+    Credential(#[from] GmcError),
 }
 
 /// What the application is told.
@@ -219,6 +276,33 @@ pub enum Event {
         replica: ReplicaId,
         /// The member.
         member: IdentityKey,
+    },
+    /// A member was removed, or left: it is none any more, here and now.
+    MemberRemoved {
+        /// In which replica.
+        replica: ReplicaId,
+        /// Who; perhaps we.
+        member: IdentityKey,
+        /// Why, for machines.
+        cause: Cause,
+        /// Whose decision: a member's, or that of the group's key.
+        by: IdentityKey,
+        /// Why, for people.
+        reason: String,
+    },
+    /// Our own membership was replaced by a newer one that another member published. To be kept.
+    MembershipRenewed {
+        /// In which replica.
+        replica: ReplicaId,
+        /// The newer one.
+        gmc: VerifiedGmc,
+    },
+    /// Our own membership ends soon, and nobody has renewed it.
+    MembershipEnding {
+        /// In which replica.
+        replica: ReplicaId,
+        /// When.
+        not_after: Timestamp,
     },
     /// A link opened.
     NeighbourConnected {

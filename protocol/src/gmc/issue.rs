@@ -58,6 +58,65 @@ pub fn issue(
     now: Timestamp,
     rng: &mut impl CryptoRng,
 ) -> Result<Chain, GmcError> {
+    let subject = Subject::of_card(subject);
+    issue_to(issuer, issuer_gmc, subject, current, options, now, rng)
+}
+
+/// Issues a newer GMC to the subject of `current`, under the same name.
+///
+/// # Errors
+/// As [`issue`].
+pub fn reissue(
+    issuer: &Identity,
+    issuer_gmc: &VerifiedGmc,
+    current: &VerifiedGmc,
+    options: &IssueOptions,
+    now: Timestamp,
+    rng: &mut impl CryptoRng,
+) -> Result<Chain, GmcError> {
+    let subject = Subject {
+        key: current.subject(),
+        classifier: current.subject_name().classifier(),
+        friendly_name: current.friendly_name(),
+    };
+    issue_to(
+        issuer,
+        issuer_gmc,
+        subject,
+        Some(current),
+        options,
+        now,
+        rng,
+    )
+}
+
+/// Whom a certificate is issued to.
+#[derive(Clone, Copy)]
+struct Subject<'a> {
+    key: IdentityKey,
+    classifier: &'a str,
+    friendly_name: &'a str,
+}
+
+impl<'a> Subject<'a> {
+    fn of_card(card: &'a IdentityCard) -> Self {
+        Self {
+            key: card.key(),
+            classifier: card.name().classifier(),
+            friendly_name: card.given_friendly_name(),
+        }
+    }
+}
+
+fn issue_to(
+    issuer: &Identity,
+    issuer_gmc: &VerifiedGmc,
+    subject: Subject<'_>,
+    current: Option<&VerifiedGmc>,
+    options: &IssueOptions,
+    now: Timestamp,
+    rng: &mut impl CryptoRng,
+) -> Result<Chain, GmcError> {
     issuer_gmc.check_subject(&issuer.key())?;
     issuer_gmc.check_time(now)?;
     if !crate::group::Role::ALL
@@ -77,7 +136,7 @@ pub fn issue(
     if position > MAX_CHAIN_GMCS {
         return Err(GmcError::ChainTooLong { gmcs: position });
     }
-    if subject.key() == issuer.key() || issuer_gmc.issuer_path().contains(&subject.key()) {
+    if subject.key == issuer.key() || issuer_gmc.issuer_path().contains(&subject.key) {
         return Err(GmcError::CircularChain { position });
     }
     Issuer {
@@ -116,7 +175,7 @@ pub(crate) fn issue_from_root(
         issued_at: root.issued_at(),
         key,
     }
-    .issue(subject, current, options, now, rng)
+    .issue(Subject::of_card(subject), current, options, now, rng)
 }
 
 /// What both kinds of issuer have in common.
@@ -132,7 +191,7 @@ struct Issuer<'a> {
 impl Issuer<'_> {
     fn issue(
         mut self,
-        subject: &IdentityCard,
+        subject: Subject<'_>,
         current: Option<&VerifiedGmc>,
         options: &IssueOptions,
         now: Timestamp,
@@ -144,7 +203,7 @@ impl Issuer<'_> {
         let friendly_name = options
             .friendly_name
             .as_deref()
-            .unwrap_or(subject.given_friendly_name());
+            .unwrap_or(subject.friendly_name);
         check_friendly_name(friendly_name).map_err(GmcError::BadFriendlyName)?;
 
         // An issuer whose clock is behind must not seem to issue before it was issued itself.
@@ -154,7 +213,7 @@ impl Issuer<'_> {
             check_newer(
                 current,
                 self.group,
-                &subject.key(),
+                &subject.key,
                 options.not_before.map(whole_seconds),
                 issued_at,
             )?;
@@ -164,8 +223,8 @@ impl Issuer<'_> {
                 group: self.group,
                 roles: options.roles,
             },
-            subject: subject.key(),
-            classifier: subject.name().classifier(),
+            subject: subject.key,
+            classifier: subject.classifier,
             friendly_name,
             not_before,
             not_after,

@@ -12,6 +12,7 @@ use crate::{
     certificate::{Certificate, CertificateError, Kind},
     group::{GroupRoot, Roles},
     name::PeerName,
+    revocation::ActId,
 };
 
 /// Checks that `chain` makes its last subject a member of `group` at the time `now`.
@@ -54,6 +55,7 @@ fn verify_links(chain: &Chain, group: Option<&GroupId>) -> Result<VerifiedGmc, G
     }
 
     let mut path = vec![issuer.subject];
+    let mut links = Vec::with_capacity(chain.gmcs());
     let mut issuer_roles = None;
     let mut issuer_names = None;
     for (position, der) in (1..).zip(ders) {
@@ -67,6 +69,13 @@ fn verify_links(chain: &Chain, group: Option<&GroupId>) -> Result<VerifiedGmc, G
             return Err(GmcError::BrokenSignature { position });
         }
         path.push(certificate.subject);
+        links.push(Link {
+            subject: certificate.subject,
+            issued_at: certificate.issued_at,
+            roles,
+            not_after: certificate.not_after,
+            certificate: ActId::of_certificate(der),
+        });
         if issuer_roles.replace(roles).is_some() {
             issuer_names = Some((issuer.subject_name(), issuer.display_name()));
         }
@@ -83,6 +92,7 @@ fn verify_links(chain: &Chain, group: Option<&GroupId>) -> Result<VerifiedGmc, G
         not_after: issuer.not_after,
         issued_at: issuer.issued_at,
         issuer_path: path,
+        links,
         issuer_names,
         root,
         chain: chain.clone(),
@@ -125,6 +135,21 @@ fn check_link(
     Ok(roles)
 }
 
+/// One certificate of a checked chain: what was issued to whom, and when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// To whom.
+    pub subject: IdentityKey,
+    /// When: what a revocation is compared with.
+    pub issued_at: Timestamp,
+    /// As what.
+    pub roles: Roles,
+    /// Until when.
+    pub not_after: Timestamp,
+    /// The certificate as an act of its issuer.
+    pub certificate: ActId,
+}
+
 /// A chain that has been checked: proof that its subject is a member of its group for a time.
 ///
 /// There is no constructor but [`verify`]. Cheap to clone.
@@ -142,6 +167,7 @@ struct Inner {
     not_after: Timestamp,
     issued_at: Timestamp,
     issuer_path: Vec<IdentityKey>,
+    links: Vec<Link>,
     issuer_names: Option<(PeerName, String)>,
     chain: Chain,
 }
@@ -211,6 +237,12 @@ impl VerifiedGmc {
     #[must_use]
     pub fn issuer_path(&self) -> &[IdentityKey] {
         &self.0.issuer_path
+    }
+
+    /// Its certificates, the creator's first and its own last.
+    #[must_use]
+    pub fn links(&self) -> &[Link] {
+        &self.0.links
     }
 
     /// Who issued it: an identity, or the group's key.

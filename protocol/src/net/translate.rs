@@ -372,6 +372,7 @@ impl Network {
             Output::LookUp { replica, key } => self.look_up(replica, key),
             other @ (Output::Put { .. }
             | Output::Read { .. }
+            | Output::Withdraw { .. }
             | Output::Reply { .. }
             | Output::Emit(_)) => return Some(other),
         }

@@ -1,17 +1,18 @@
 //! The disk of a node: a store that answers one question after the other, each after a while.
 
 use peerage_records::{
-    id::ReplicaId,
+    id::{EnvelopeHash, RecordId, ReplicaId},
     store::{Put, Store},
 };
 
 use super::{Happening, NodeIndex, World};
-use crate::engine::{Found, Input, OperationId, Read, StoreFailure};
+use crate::engine::{Found, Input, OperationId, Read, SCAN_ROWS, StoreFailure};
 
 #[derive(Debug)]
 pub(super) enum Question {
     Put(OperationId, Vec<Put>),
     Read(OperationId, ReplicaId, Read),
+    Withdraw(OperationId, ReplicaId, Vec<(RecordId, EnvelopeHash)>),
 }
 
 impl World {
@@ -51,6 +52,13 @@ impl World {
                     None => find(store, &replica, read).map_err(failure),
                 },
             },
+            Question::Withdraw(operation, replica, versions) => Input::Withdrawn {
+                operation,
+                result: match broken {
+                    Some(failure) => Err(failure),
+                    None => store.withdraw(&replica, &versions, now).map_err(failure),
+                },
+            },
         };
         self.tell(node, boot, input);
     }
@@ -78,6 +86,10 @@ fn find(
             Found::Envelopes(found)
         }
         Read::Summary(partition) => Found::Summary(store.summary(replica, partition)?),
+        Read::SignedBy { signers, after } => {
+            let page = store.scan(replica, after.as_ref(), SCAN_ROWS)?;
+            Found::signed_by(page, &signers)
+        }
     })
 }
 

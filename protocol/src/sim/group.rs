@@ -16,6 +16,7 @@ use crate::{
     gmc::{self, Chain, IssueOptions, VerifiedGmc},
     group::{GroupKey, Roles},
     identity::Identity,
+    roster::Roster,
     secret::DiscoverySecret,
 };
 
@@ -27,6 +28,7 @@ pub(super) struct Group {
     pub(super) key: GroupKey,
     pub(super) secret: DiscoverySecret,
     pub(super) cloud: Cloud,
+    nobody: Roster,
 }
 
 /// With which identity and which certificate a node belongs to a group.
@@ -53,6 +55,7 @@ impl World {
         let key = GroupKey::create("group", None, now, &mut self.rng)
             .expect("a plain classifier is a good one");
         self.groups.push(Group {
+            nobody: Roster::new(key.root().id(), key.root().key()),
             key,
             secret: DiscoverySecret::generate(&mut self.rng),
             cloud: Cloud::global(),
@@ -78,7 +81,15 @@ impl World {
         Gate {
             group: id,
             secret: &self.groups[group].secret,
+            roster: &self.groups[group].nobody,
         }
+    }
+
+    /// A roster of a group that knows nobody: what a raw peer judges by.
+    #[must_use]
+    pub fn empty_roster(&self, group: GroupIndex) -> Roster {
+        let root = self.groups[group].key.root();
+        Roster::new(root.id(), root.key())
     }
 
     /// A new identity.

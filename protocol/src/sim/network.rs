@@ -134,6 +134,7 @@ impl World {
             }
             Output::Put { .. }
             | Output::Read { .. }
+            | Output::Withdraw { .. }
             | Output::Reply { .. }
             | Output::Emit(_)
             | Output::Announce { .. }

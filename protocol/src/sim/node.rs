@@ -190,7 +190,7 @@ impl World {
             .open_replica(replica)
             .expect("the memory store opens every replica");
         let query = RecordQuery {
-            kind: Some(RecordType::MEMBERSHIP),
+            kind: None,
             partition: Partition::Membership,
             after: None,
             limit: usize::MAX,

@@ -2,9 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use peerage_records::{
-    codec::SignedRecord, judge::Refusal, record::Record, time::Timestamp, validate,
-};
+use peerage_records::{codec::SignedRecord, judge::Refusal, time::Timestamp, validate};
 
 fuzz_target!(|bytes: &[u8]| {
     let Ok(signed) = SignedRecord::decode(bytes) else {
@@ -17,7 +15,7 @@ fuzz_target!(|bytes: &[u8]| {
         bytes,
         "there is one encoding of a record"
     );
-    let everyone = |_: &Record, _: Timestamp| Ok::<(), Refusal>(());
+    let everyone = |_: &SignedRecord, _: Timestamp| Ok::<(), Refusal>(());
     let group = signed.record().group;
     let now = signed.record().modified;
     let _ = validate::validate(signed, &group, &everyone, now);

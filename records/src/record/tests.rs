@@ -63,7 +63,10 @@ fn a_member_has_one_record_of_a_reserved_type() {
         make(1, RecordType::MEMBERSHIP),
         make(1, RecordType::MEMBERSHIP)
     );
-    assert_ne!(make(1, RecordType::MEMBERSHIP), make(1, RecordType::LEAVE));
+    assert_ne!(
+        make(1, RecordType::MEMBERSHIP),
+        make(1, RecordType::PROPERTIES)
+    );
     assert_ne!(
         make(1, RecordType::MEMBERSHIP),
         make(2, RecordType::MEMBERSHIP)

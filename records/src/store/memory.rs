@@ -1,7 +1,10 @@
 //! The naive store: everything in ordered maps, nothing survives. Reference for tests, and what
 //! simulations run on.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    ops::Bound,
+};
 
 use crate::{
     codec::SignedRecord,
@@ -206,6 +209,52 @@ impl Store for MemoryStore {
     fn forget(&mut self, replica: &ReplicaId, id: &RecordId) -> Result<(), StoreError> {
         self.replica_mut(replica)?.remove(id);
         Ok(())
+    }
+
+    fn withdraw(
+        &mut self,
+        replica: &ReplicaId,
+        versions: &[(RecordId, EnvelopeHash)],
+        now: Timestamp,
+    ) -> Result<Vec<Change>, StoreError> {
+        let replica = self.replica_mut(replica)?;
+        let mut changes = Vec::new();
+        for (id, hash) in versions {
+            if replica
+                .records
+                .get(id)
+                .is_none_or(|held| held.hash() != *hash)
+            {
+                continue;
+            }
+            if let Some(signed) = replica.remove(id)
+                && !signed.record().deleted
+            {
+                changes.push(replica.note_change(
+                    ChangeKind::Deleted,
+                    &signed,
+                    Origin::Remote,
+                    now,
+                ));
+            }
+        }
+        Ok(changes)
+    }
+
+    fn scan(
+        &self,
+        replica: &ReplicaId,
+        after: Option<&RecordId>,
+        limit: usize,
+    ) -> Result<Vec<SignedRecord>, StoreError> {
+        let from = after.map_or(Bound::Unbounded, |after| Bound::Excluded(*after));
+        Ok(self
+            .replica(replica)?
+            .records
+            .range((from, Bound::Unbounded))
+            .take(limit)
+            .map(|(_, signed)| signed.clone())
+            .collect())
     }
 
     fn changes(

@@ -10,7 +10,7 @@ mod open;
 mod rows;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     fmt,
     path::{Path, PathBuf},
 };
@@ -548,6 +548,54 @@ impl Store for RocksStore {
         rows.rows.remove(*replica, slot, &signed);
         let rows = rows.finish();
         self.commit(rows)
+    }
+
+    fn withdraw(
+        &mut self,
+        replica: &ReplicaId,
+        versions: &[(RecordId, EnvelopeHash)],
+        now: Timestamp,
+    ) -> Result<Vec<Change>, StoreError> {
+        let slot = self.replica(replica)?.slot;
+        let mut rows = self.pending(0);
+        let mut changes = Vec::new();
+        let mut seen = HashSet::with_capacity(versions.len());
+        for (id, hash) in versions {
+            let held = self.get(replica, id)?.filter(|held| held.hash() == *hash);
+            let Some(signed) = held.filter(|_| seen.insert(*id)) else {
+                continue;
+            };
+            rows.rows.remove(*replica, slot, &signed);
+            if !signed.record().deleted {
+                let kind = ChangeKind::Deleted;
+                changes.push(rows.note_change(*replica, slot, kind, &signed, Origin::Remote, now));
+            }
+        }
+        let rows = rows.finish();
+        if !rows.batch.is_empty() {
+            self.commit(rows)?;
+        }
+        Ok(changes)
+    }
+
+    fn scan(
+        &self,
+        replica: &ReplicaId,
+        after: Option<&RecordId>,
+        limit: usize,
+    ) -> Result<Vec<SignedRecord>, StoreError> {
+        let slot = self.replica(replica)?.slot;
+        let from = match after {
+            Some(after) => [slot.record(after).as_slice(), &[0]].concat(),
+            None => slot.start().to_vec(),
+        };
+        self.range(columns::RECORDS, &from, &slot.end())
+            .take(limit)
+            .map(|row| {
+                let (_, value) = row.map_err(|error| self.trouble(&error))?;
+                decode(columns::RECORDS, &value)
+            })
+            .collect()
     }
 
     fn changes(

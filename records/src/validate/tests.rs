@@ -57,8 +57,8 @@ fn an_id_of_somebody_else_is_rejected() {
 }
 
 #[test]
-fn a_second_membership_record_is_rejected() {
-    let kind = RecordType::MEMBERSHIP;
+fn a_second_properties_record_is_rejected() {
+    let kind = RecordType::PROPERTIES;
     let first = Record::create_reserved(kind, group(), member(1), LATER, vec![], NOW).unwrap();
     let second = Record {
         id: RecordId::new(&member(1), [9; 8]),
@@ -163,13 +163,14 @@ fn ten_minutes_ahead_is_tolerated_and_more_is_ignored() {
 
 #[test]
 fn the_judge_decides_before_the_signature_is_looked_at() {
-    let stranger = |record: &Record, _| Err(Refusal::UnknownMember(record.toucher()));
+    let stranger =
+        |signed: &SignedRecord, _| Err(Refusal::UnknownMember(signed.record().toucher()));
     let rejection = validate(sign(create(1), 2), &group(), &stranger, NOW).unwrap_err();
     assert_eq!(rejection.fault(), Fault::Defer(member(1)));
-    let removed = |_: &Record, _| Err(Refusal::Revoked);
+    let removed = |_: &SignedRecord, _| Err(Refusal::Revoked);
     let rejection = validate(sign(create(1), 1), &group(), &removed, NOW).unwrap_err();
     assert_eq!(rejection.fault(), Fault::None);
-    let liar = |_: &Record, _| Err(Refusal::BadMembership("broken chain".to_owned()));
+    let liar = |_: &SignedRecord, _| Err(Refusal::BadMembership("broken chain".to_owned()));
     let rejection = validate(sign(create(1), 1), &group(), &liar, NOW).unwrap_err();
     assert_eq!(rejection.fault(), Fault::Sender);
 }

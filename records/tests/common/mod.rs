@@ -53,7 +53,7 @@ pub(crate) fn create(entropy: u64, draft: RecordDraft) -> Record {
     Record::create(draft, group(), member(1), entropy.to_be_bytes(), NOW).unwrap()
 }
 
-fn everyone(_: &Record, _: Timestamp) -> Result<(), Refusal> {
+fn everyone(_: &SignedRecord, _: Timestamp) -> Result<(), Refusal> {
     Ok(())
 }
 

@@ -45,7 +45,7 @@ pub(crate) fn run<S: Store>(
     }
     while !source.0.is_empty() {
         let replica = replicas[usize::from(source.below(2))];
-        match source.below(12) {
+        match source.below(13) {
             0..=5 => {
                 let batch: Vec<Put> = (0..=source.below(5))
                     .map(|_| Put {
@@ -69,6 +69,17 @@ pub(crate) fn run<S: Store>(
                 store.forget(&replica, &id).unwrap();
             }
             10 => {
+                let held = oracle.scan(&replica, None, 8).unwrap();
+                assert_eq!(store.scan(&replica, None, 8).unwrap(), held);
+                let named: Vec<_> = held
+                    .iter()
+                    .filter(|_| source.below(2) == 0)
+                    .map(|signed| (signed.record().id, signed.hash()))
+                    .collect();
+                let expected = oracle.withdraw(&replica, &named, now).unwrap();
+                assert_eq!(store.withdraw(&replica, &named, now).unwrap(), expected);
+            }
+            11 => {
                 store = reopen(store);
                 for replica in replicas {
                     store.open_replica(replica).unwrap();
@@ -150,7 +161,7 @@ fn record(source: &mut Source<'_>) -> ValidRecord {
         },
     };
     let signed = SignedRecord::sign(record, |message| key(toucher).0.sign(message).to_bytes());
-    let everyone = |_: &Record, _: Timestamp| Ok::<(), Refusal>(());
+    let everyone = |_: &SignedRecord, _: Timestamp| Ok::<(), Refusal>(());
     validate(signed, &group, &everyone, START).unwrap()
 }
 
