@@ -1,6 +1,7 @@
 //! What Peerage peers say to one another.
 
 pub mod admission;
+pub mod audit;
 pub mod binding;
 mod certificate;
 pub mod cloud;

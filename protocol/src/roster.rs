@@ -103,6 +103,12 @@ impl Roster {
         }
     }
 
+    /// The group's own key.
+    #[must_use]
+    pub fn root(&self) -> IdentityKey {
+        self.root
+    }
+
     /// The membership of `member`, if it is one: known and not revoked, though perhaps lapsed.
     #[must_use]
     pub fn get(&self, member: &IdentityKey) -> Option<&VerifiedGmc> {
