@@ -12,6 +12,7 @@ use peerage_records::{
 use crate::{
     gmc::{self, Chain, ChainHash, VerifiedGmc},
     group::Role,
+    presence, properties,
 };
 
 /// Every member of one group whose membership has been verified here, current or lapsed.
@@ -154,10 +155,13 @@ impl Judge for Roster {
             }
             RecordType::PROPERTIES => {
                 if record.creator == self.root && record.toucher() == self.root && !record.deleted {
-                    Ok(())
+                    properties::check(record)
                 } else {
                     Err(Refusal::NotAuthorised)
                 }
+            }
+            RecordType::PRESENCE => {
+                presence::check(record).and_then(|()| self.judge_as_member(record))
             }
             kind if kind.is_reserved() => Err(Refusal::NotAuthorised),
             _ => self.judge_as_member(record),
@@ -373,6 +377,10 @@ mod tests {
         let (group, root) = (f.key.root().id(), f.key.root().key());
         let properties =
             Record::create_reserved(RecordType::PROPERTIES, group, root, end, vec![], NOW);
-        assert_eq!(f.roster.judge(&properties.unwrap(), NOW), Ok(()));
+        let mut properties = properties.unwrap();
+        let judged = f.roster.judge(&properties, NOW);
+        assert!(matches!(judged, Err(Refusal::Malformed(_))), "{judged:?}");
+        properties.payload = properties::Properties::default().encode();
+        assert_eq!(f.roster.judge(&properties, NOW), Ok(()));
     }
 }

@@ -84,8 +84,20 @@ impl Engine {
                     Err(error) => self.reply(pending.command, Err(error.into())),
                 }
             }
-            Change::Update(id, _) | Change::Delete(id) => {
+            Change::Update(..) | Change::Delete(_) | Change::Properties(_) => {
                 let replica = pending.replica;
+                let Some(state) = self.groups.get(&replica) else {
+                    self.reply(pending.command, Err(ChangeError::NotOpen));
+                    return;
+                };
+                let id = match &change {
+                    Change::Update(id, _) | Change::Delete(id) => *id,
+                    _ if state.group_key.is_none() => {
+                        self.reply(pending.command, Err(ChangeError::NotCreator));
+                        return;
+                    }
+                    _ => state.properties_id(),
+                };
                 pending.step = Step::Reading(change);
                 let operation = self.operation(Operation::Change(pending));
                 self.outputs.push_back(Output::Read {
@@ -108,6 +120,13 @@ impl Engine {
         };
         let next = match result {
             Err(failure) => Err(failure.into()),
+            Ok(Found::Record(held)) if let Change::Properties(change) = &change => self
+                .groups
+                .get(&pending.replica)
+                .ok_or(ChangeError::NotOpen)
+                .and_then(|state| {
+                    state.next_properties(held.as_ref().map(SignedRecord::record), change, now)
+                }),
             Ok(Found::Record(Some(current))) => {
                 self.next_version(pending.replica, current.record(), &change, now)
             }
@@ -140,12 +159,12 @@ impl Engine {
         match change {
             Change::Update(_, update) => Ok(current.update(update.clone(), me, now.timestamp)?),
             Change::Delete(_) => Ok(current.delete(me, now.timestamp)?),
-            Change::Publish(_) => Err(ChangeError::NotFound),
+            Change::Publish(_) | Change::Properties(_) => Err(ChangeError::NotFound),
         }
     }
 
     /// Signs our version, validates it as if it were another's, and has it stored.
-    fn store_own(
+    pub(super) fn store_own(
         &mut self,
         command: Option<CommandId>,
         replica: ReplicaId,
@@ -158,7 +177,14 @@ impl Engine {
             self.reply(command, Err(ChangeError::NotOpen));
             return;
         };
-        let signed = SignedRecord::sign(record, |bytes| state.identity.sign(bytes));
+        if let Some(properties) = &state.properties
+            && !record.kind.is_reserved()
+            && let Err(error) = properties.check_size(&record.attributes, &record.payload)
+        {
+            self.reply(command, Err(error.into()));
+            return;
+        }
+        let signed = state.sign(record);
         match validate(signed.clone(), &state.group, &state.roster, now.timestamp) {
             Err(rejection) => self.reply(command, Err(rejection.into())),
             Ok(record) => {
@@ -206,6 +232,7 @@ impl Engine {
                     replica: pending.replica,
                     change: stored,
                 });
+                self.on_fact(pending.replica, &signed, now);
                 self.gossip(pending.replica, &signed);
                 self.reply(pending.command, Ok(signed));
             }

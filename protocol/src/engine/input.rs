@@ -13,7 +13,12 @@ use peerage_records::{
 };
 
 use crate::{
-    cloud::Cloud, discovery::VerifiedSet, gmc::VerifiedGmc, identity::Identity,
+    cloud::Cloud,
+    discovery::VerifiedSet,
+    gmc::VerifiedGmc,
+    group::GroupKey,
+    identity::Identity,
+    properties::{Properties, PropertiesChange},
     secret::DiscoverySecret,
 };
 
@@ -54,6 +59,13 @@ pub enum Input {
         replica: ReplicaId,
         /// What.
         change: Change,
+    },
+    /// The application wants our node to be shown, or something said of it, in a group.
+    Presence {
+        /// In which replica.
+        replica: ReplicaId,
+        /// What.
+        wish: PresenceWish,
     },
     /// Where this node can be reached has changed.
     Addresses(Vec<Multiaddr>),
@@ -173,6 +185,25 @@ pub struct OpenGroup {
     pub synchronised: bool,
     /// The membership records in the replica.
     pub members: Vec<SignedRecord>,
+    /// The group's own key, where this identity made the group.
+    pub group_key: Option<GroupKey>,
+    /// What its creator says of the group, unless the replica holds properties already.
+    pub founding: Properties,
+    /// The properties and presence records in the replica.
+    pub facts: Vec<SignedRecord>,
+    /// What is said of our node in the group.
+    pub attributes: Option<String>,
+}
+
+/// What the application wants of our presence in a group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PresenceWish {
+    /// Say this of our node, or nothing; within [`crate::presence::MAX_ATTRIBUTES_BYTES`].
+    Attributes(Option<String>),
+    /// Show our node whatever the group's policy, or go by the policy again.
+    Forced(bool),
+    /// Say which revocations have been applied; who is a member no longer is forgotten.
+    Applied(u64),
 }
 
 /// A change to the records that an application asks for.
@@ -184,6 +215,8 @@ pub enum Change {
     Update(RecordId, RecordUpdate),
     /// A tombstone in its place.
     Delete(RecordId),
+    /// Other properties of the group; its creator alone may.
+    Properties(PropertiesChange),
 }
 
 /// What the store found.
