@@ -34,6 +34,16 @@ enum Step {
     Storing(SignedRecord, Option<Change>),
 }
 
+impl Pending {
+    fn changes_properties(&self, replica: &ReplicaId) -> bool {
+        let change = match &self.step {
+            Step::Reading(change) => Some(change),
+            Step::Storing(_, change) => change.as_ref(),
+        };
+        self.replica == *replica && matches!(change, Some(Change::Properties(_)))
+    }
+}
+
 impl Engine {
     pub(super) fn on_command(
         &mut self,
@@ -48,6 +58,15 @@ impl Engine {
         };
         if !state.synchronised {
             self.reply(Some(command), Err(ChangeError::NotReady));
+            return;
+        }
+        // Two that were made of one version would be one lost.
+        let overlaps = matches!(change, Change::Properties(_))
+            && self.operations.values().any(|operation| {
+                matches!(operation, Operation::Change(pending) if pending.changes_properties(&replica))
+            });
+        if overlaps {
+            self.reply(Some(command), Err(ChangeError::Conflict));
             return;
         }
         let pending = Pending {
