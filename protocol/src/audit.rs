@@ -186,7 +186,12 @@ fn of_certificate(roster: &Roster, issuer: Option<Link>, link: &Link, in_force: 
 }
 
 fn compare(before: Roles, after: Roles) -> Action {
-    let rank = |roles: Roles| Role::ALL.into_iter().filter(|role| roles.may_issue(*role)).count();
+    let rank = |roles: Roles| {
+        Role::ALL
+            .into_iter()
+            .filter(|role| roles.may_issue(*role))
+            .count()
+    };
     match rank(after).cmp(&rank(before)) {
         std::cmp::Ordering::Greater => Action::Promoted,
         std::cmp::Ordering::Less => Action::Lowered,

@@ -18,6 +18,8 @@ mod group;
 mod hear;
 mod input;
 mod output;
+mod presence;
+mod properties;
 mod removal;
 mod sync;
 
@@ -38,8 +40,8 @@ use gate::Exchange;
 use group::GroupState;
 pub use group::GroupView;
 pub use input::{
-    Change, CommandId, ExchangeNumber, Found, Input, OpenGroup, OperationId, Removal, StoreFailure,
-    Terms,
+    Change, CommandId, ExchangeNumber, Found, Input, OpenGroup, OperationId, PresenceWish, Removal,
+    StoreFailure, Terms,
 };
 pub use output::{ChangeError, Event, Output, Read, SCAN_ROWS, Verdict};
 
@@ -68,6 +70,8 @@ pub struct Engine {
     refusals: VecDeque<(Instant, ExchangeNumber)>,
     /// Neighbours sent away, and when their links are closed if they do not close them.
     leaving: VecDeque<(Instant, GroupId, PeerId)>,
+    /// Groups gone offline whose last word is still on its way, and when the gate forgets them.
+    closing: VecDeque<(Instant, GroupId)>,
     operations: BTreeMap<OperationId, Operation>,
     next_operation: OperationId,
     outputs: VecDeque<Output>,
@@ -104,6 +108,7 @@ impl Engine {
             exchanges: BTreeMap::new(),
             refusals: VecDeque::new(),
             leaving: VecDeque::new(),
+            closing: VecDeque::new(),
             operations: BTreeMap::new(),
             next_operation: 0,
             outputs: VecDeque::new(),
@@ -125,6 +130,7 @@ impl Engine {
                 replica,
                 change,
             } => self.on_command(command, replica, change, now),
+            Input::Presence { replica, wish } => self.on_presence_wish(replica, wish, now),
             Input::Addresses(addresses) => self.on_addresses(addresses, now),
             Input::PeerConnected(peer) => self.on_connected(peer, now),
             Input::PeerDisconnected(peer) => {
@@ -182,14 +188,24 @@ impl Engine {
             .filter_map(|group| group.next_wakeup(now))
             .min();
         let leaving = self.leaving.front().map(|(at, ..)| *at);
-        refusals.into_iter().chain(leaving).chain(groups).min()
+        let closing = self.closing.front().map(|(at, _)| *at);
+        refusals
+            .into_iter()
+            .chain(leaving)
+            .chain(closing)
+            .chain(groups)
+            .min()
     }
 
     /// How many exchanges, and questions to the store, are not finished. Comes back to 0 when nothing
     /// goes on, or something leaks.
     #[must_use]
     pub fn unfinished(&self) -> usize {
-        self.exchanges.len() + self.operations.len() + self.refusals.len() + self.leaving.len()
+        self.exchanges.len()
+            + self.operations.len()
+            + self.refusals.len()
+            + self.leaving.len()
+            + self.closing.len()
     }
 
     /// What is known about an open group.
@@ -215,6 +231,13 @@ impl Engine {
             self.leaving.pop_front();
             self.outputs.push_back(Output::CloseLink { group, peer });
         }
+        while let Some((at, group)) = self.closing.front().copied() {
+            if at > now.instant {
+                break;
+            }
+            self.closing.pop_front();
+            self.outputs.push_back(Output::RemoveGroup(group));
+        }
         let due: Vec<ReplicaId> = self
             .groups
             .iter()
@@ -229,6 +252,7 @@ impl Engine {
             self.tick_proofs(replica, now);
             self.tick_sessions(replica, now);
             self.tick_discovery(replica, now);
+            self.tick_presence(replica, now);
         }
     }
 

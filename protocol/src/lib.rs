@@ -16,6 +16,8 @@ pub mod name;
 pub mod neighbours;
 #[cfg(feature = "net")]
 pub mod net;
+pub mod presence;
+pub mod properties;
 pub mod reconcile;
 pub mod revocation;
 pub mod roster;

@@ -18,6 +18,7 @@ use peerage_records::{
 use crate::{
     gmc::{self, Chain, ChainHash, GmcError, VerifiedGmc},
     group::Role,
+    presence, properties,
     revocation::{ActId, Revocation, Revocations, Tail, VerifiedRevocation},
 };
 
@@ -417,10 +418,13 @@ impl Judge for Roster {
             RecordType::REVOCATION => Revocation::verify(signed, &self.group, &self.root).map(drop),
             RecordType::PROPERTIES => {
                 if record.creator == self.root && record.toucher() == self.root && !record.deleted {
-                    Ok(())
+                    properties::check(record)
                 } else {
                     Err(Refusal::NotAuthorised)
                 }
+            }
+            RecordType::PRESENCE => {
+                presence::check(record).and_then(|()| self.judge_as_member(signed))
             }
             kind if kind.is_reserved() => Err(Refusal::NotAuthorised),
             _ => self.judge_as_member(signed),
@@ -645,6 +649,10 @@ mod tests {
         let (group, root) = (f.key.root().id(), f.key.root().key());
         let properties =
             Record::create_reserved(RecordType::PROPERTIES, group, root, end, vec![], NOW);
-        assert_eq!(judge(&f.roster, &properties.unwrap()), Ok(()));
+        let mut properties = properties.unwrap();
+        let judged = judge(&f.roster, &properties);
+        assert!(matches!(judged, Err(Refusal::Malformed(_))), "{judged:?}");
+        properties.payload = properties::Properties::default().encode();
+        assert_eq!(judge(&f.roster, &properties), Ok(()));
     }
 }

@@ -198,6 +198,9 @@ impl Inner {
             cloud,
             synchronised: membership.synchronised,
             members,
+            group_key: None,
+            founding: peerage_protocol::properties::Properties::default(),
+            attributes: None,
         };
         self.command(|done| Command::Open(Box::new(open), done))
             .await?;

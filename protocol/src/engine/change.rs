@@ -49,6 +49,16 @@ pub(super) struct Own {
     pub(super) then: Option<(IdentityKey, Terms)>,
 }
 
+impl Pending {
+    fn changes_properties(&self, replica: &ReplicaId) -> bool {
+        let change = match &self.step {
+            Step::Reading(change) => Some(change),
+            Step::Storing(_, change) => change.as_ref(),
+        };
+        self.replica == *replica && matches!(change, Some(Change::Properties(_)))
+    }
+}
+
 impl Engine {
     pub(super) fn on_command(
         &mut self,
@@ -63,6 +73,15 @@ impl Engine {
         };
         if !state.synchronised {
             self.reply(Some(command), Err(ChangeError::NotReady));
+            return;
+        }
+        // Two that were made of one version would be one lost.
+        let overlaps = matches!(change, Change::Properties(_))
+            && self.operations.values().any(|operation| {
+                matches!(operation, Operation::Change(pending) if pending.changes_properties(&replica))
+            });
+        if overlaps {
+            self.reply(Some(command), Err(ChangeError::Conflict));
             return;
         }
         let pending = Pending {
@@ -109,8 +128,20 @@ impl Engine {
             Change::Revoke(removal) => {
                 self.begin_removal(pending.command, pending.replica, removal, None, now);
             }
-            Change::Update(id, _) | Change::Delete(id) => {
+            Change::Update(..) | Change::Delete(_) | Change::Properties(_) => {
                 let replica = pending.replica;
+                let Some(state) = self.groups.get(&replica) else {
+                    self.reply(pending.command, Err(ChangeError::NotOpen));
+                    return;
+                };
+                let id = match &change {
+                    Change::Update(id, _) | Change::Delete(id) => *id,
+                    _ if state.group_key.is_none() => {
+                        self.reply(pending.command, Err(ChangeError::NotCreator));
+                        return;
+                    }
+                    _ => state.properties_id(),
+                };
                 pending.step = Step::Reading(change);
                 let operation = self.operation(Operation::Change(pending));
                 self.outputs.push_back(Output::Read {
@@ -133,6 +164,13 @@ impl Engine {
         };
         let next = match result {
             Err(failure) => Err(failure.into()),
+            Ok(Found::Record(held)) if let Change::Properties(change) = &change => self
+                .groups
+                .get(&pending.replica)
+                .ok_or(ChangeError::NotOpen)
+                .and_then(|state| {
+                    state.next_properties(held.as_ref().map(SignedRecord::record), change, now)
+                }),
             Ok(Found::Record(Some(current))) => {
                 self.next_version(pending.replica, current.record(), &change, now)
             }
@@ -166,9 +204,11 @@ impl Engine {
         match change {
             Change::Update(_, update) => Ok(current.update(update.clone(), me, now.timestamp)?),
             Change::Delete(_) => Ok(current.delete(me, now.timestamp)?),
-            Change::Publish(_) | Change::Issue { .. } | Change::Grant(_) | Change::Revoke(_) => {
-                Err(ChangeError::NotFound)
-            }
+            Change::Publish(_)
+            | Change::Properties(_)
+            | Change::Issue { .. }
+            | Change::Grant(_)
+            | Change::Revoke(_) => Err(ChangeError::NotFound),
         }
     }
 
@@ -184,7 +224,14 @@ impl Engine {
             self.reply(command, Err(ChangeError::NotOpen));
             return;
         };
-        let signed = SignedRecord::sign(record, |bytes| state.identity.sign(bytes));
+        if let Some(properties) = &state.properties
+            && !record.kind.is_reserved()
+            && let Err(error) = properties.check_size(&record.attributes, &record.payload)
+        {
+            self.reply(command, Err(error.into()));
+            return;
+        }
+        let signed = state.sign(record);
         match validate(signed.clone(), &state.group, &state.roster, now.timestamp) {
             Err(rejection) => self.reply(command, Err(rejection.into())),
             Ok(record) => {
@@ -233,6 +280,7 @@ impl Engine {
                     replica: pending.replica,
                     change: stored,
                 });
+                self.on_fact(pending.replica, &signed, now);
                 self.gossip(pending.replica, &signed);
                 self.take_reserved(pending.replica, &signed, now);
                 match pending.then {

@@ -21,6 +21,7 @@ impl Engine {
         for state in self.groups.values_mut() {
             if let Some(online) = &mut state.online {
                 online.publish.hasten(now.timestamp);
+                state.presence.hasten(now.instant);
             }
         }
     }

@@ -8,9 +8,12 @@ use std::{
 
 use libp2p_identity::PeerId;
 use multiaddr::Multiaddr;
-use peerage_records::id::{GroupId, IdentityKey, RecordType, ReplicaId};
+use peerage_records::{
+    codec::SignedRecord,
+    id::{GroupId, IdentityKey, RecordType, ReplicaId},
+};
 
-use super::{Engine, Event, Now, OpenGroup, Output, sync::Sync};
+use super::{Engine, Event, Now, OpenGroup, Output, presence::Presence, sync::Sync};
 use crate::{
     admission::{Gate, Presented, is_chooser},
     binding::NodeBinding,
@@ -18,8 +21,11 @@ use crate::{
     deferred::Deferred,
     discovery::{PublishSchedule, Rendezvous, SearchSchedule},
     gmc::VerifiedGmc,
+    group::GroupKey,
     identity::Identity,
     neighbours::{Neighbour, Neighbours},
+    presence::{PresenceBook, Seen},
+    properties::Properties,
     roster::Roster,
     secret::DiscoverySecret,
 };
@@ -28,6 +34,8 @@ use crate::{
 const ENTRY_LIFETIME: Duration = Duration::from_secs(3_600);
 /// How long before a neighbour's node binding ends we ask for a newer one.
 const RENEWAL: Duration = Duration::from_secs(600);
+/// How long a group that goes offline in order is given to say so: two round trips on the internet.
+const GOODBYE_TIME: Duration = Duration::from_millis(200);
 /// How often proofs and waiting records are looked over (GRP-317: about 30 s).
 const SWEEP_INTERVAL: Duration = Duration::from_secs(15);
 /// How often, on average, a neighbour is exchanged for another member: how long two halves of a group
@@ -39,6 +47,9 @@ pub(super) const EXPLORATION_INTERVAL: Duration = Duration::from_secs(300);
 pub(super) struct GroupState {
     pub(super) group: GroupId,
     pub(super) identity: Arc<Identity>,
+    pub(super) group_key: Option<GroupKey>,
+    pub(super) properties: Option<Properties>,
+    pub(super) presence: Presence,
     pub(super) gmc: VerifiedGmc,
     pub(super) chain: Arc<[u8]>,
     secret: DiscoverySecret,
@@ -80,6 +91,24 @@ pub struct GroupView<'a> {
     pub synchronised: bool,
     /// Whether it is online.
     pub online: bool,
+    /// What its creator says of the group, once that is known.
+    pub properties: Option<&'a Properties>,
+    /// Whether we hold the group's key, and so may change its properties.
+    pub is_creator: bool,
+    /// Who is known to be online.
+    pub presence: &'a PresenceBook,
+    /// What is said of our node.
+    pub attributes: Option<&'a str>,
+    /// Whether our node is shown whatever the policy.
+    pub presence_forced: bool,
+}
+
+impl GroupView<'_> {
+    /// Whether nothing expires now: the group wants it so while we have no neighbour (GRA-022).
+    #[must_use]
+    pub fn defers_expiry(&self) -> bool {
+        self.neighbours.is_empty() && self.properties.is_some_and(|p| p.defer_expiry)
+    }
 }
 
 impl<'a> GroupView<'a> {
@@ -91,6 +120,11 @@ impl<'a> GroupView<'a> {
             neighbours: state.neighbours.iter().collect(),
             synchronised: state.synchronised,
             online: state.online.is_some(),
+            properties: state.properties.as_ref(),
+            is_creator: state.group_key.is_some(),
+            presence: &state.presence.book,
+            attributes: state.presence.attributes.as_deref(),
+            presence_forced: state.presence.is_forced(),
         }
     }
 }
@@ -109,7 +143,10 @@ impl GroupState {
     }
 
     pub(super) fn next_wakeup(&self, now: Now) -> Option<Instant> {
-        let online = self.online.as_ref()?;
+        let presence = self.presence.next_wakeup(now);
+        let Some(online) = &self.online else {
+            return presence;
+        };
         let wall = online
             .publish
             .next(now.timestamp)
@@ -119,6 +156,7 @@ impl GroupState {
             Some(online.next_sweep),
             Some(online.next_exploration),
             Some(wall),
+            presence,
         ]
         .into_iter()
         .chain([self.neighbours.next_wakeup(), self.sync.next_wakeup()])
@@ -144,8 +182,26 @@ impl Engine {
             }
         }
         roster.learn(open.gmc.clone());
+        let mut presence = Presence::new(open.gmc.subject(), self.local, open.attributes);
+        let mut properties = None;
+        for record in open.members.iter().map(SignedRecord::record) {
+            match Seen::of(record) {
+                // What the replica holds was told when it came.
+                Some(seen) if record.kind == RecordType::PRESENCE => {
+                    drop(presence.book.take(record.creator, seen, now.timestamp));
+                }
+                _ if record.kind == RecordType::PROPERTIES => {
+                    properties = Properties::decode(&record.payload).ok();
+                }
+                _ => {}
+            }
+        }
+        presence.hasten(now.instant);
         let state = GroupState {
             group: open.gmc.group(),
+            group_key: open.group_key,
+            properties,
+            presence,
             chain: open.gmc.chain().encode().into(),
             identity: open.identity,
             secret: open.secret,
@@ -163,6 +219,7 @@ impl Engine {
         self.adopt(replica, now);
         self.review(replica);
         self.publish_membership(replica, &open.members, now);
+        self.found(replica, open.founding, now);
     }
 
     /// A group that is open already goes on as it is, with a newer membership if this is one.
@@ -208,7 +265,12 @@ impl Engine {
                 state.neighbours.suggest(peer, addresses, now.instant);
             }
         }
+        state.presence.hasten(now.instant);
         let group = state.group;
+        if self.closing.iter().any(|(_, of)| *of == group) {
+            self.closing.retain(|(_, of)| *of != group);
+            self.outputs.push_back(Output::RemoveGroup(group));
+        }
         self.online.insert(group, replica);
         self.outputs.push_back(Output::InsertGroup(group));
     }
@@ -223,6 +285,7 @@ impl Engine {
         let group = state.group;
         let peers: Vec<PeerId> = state.neighbours.iter().map(|(peer, _)| *peer).collect();
         self.withdraw(replica, now);
+        let lingers = self.say_goodbye(replica, now);
         for peer in peers {
             self.forget_link(replica, peer, "group closed", now);
         }
@@ -232,7 +295,11 @@ impl Engine {
         self.online.remove(&group);
         self.end_exchanges(replica);
         self.leaving.retain(|(_, of, _)| *of != group);
-        self.outputs.push_back(Output::RemoveGroup(group));
+        if lingers {
+            self.closing.push_back((now.instant + GOODBYE_TIME, group));
+        } else {
+            self.outputs.push_back(Output::RemoveGroup(group));
+        }
     }
 
     /// What we show of ourselves now; renews the binding when it grows old.

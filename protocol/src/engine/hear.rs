@@ -24,6 +24,8 @@ pub(super) struct Storing {
     pub(super) replica: ReplicaId,
     pub(super) count: usize,
     pub(super) source: Source,
+    /// Those that say something of the group itself, by their places in the batch.
+    pub(super) facts: Vec<(usize, SignedRecord)>,
 }
 
 /// How records came to us.
@@ -265,10 +267,17 @@ impl Engine {
                 origin: Origin::Remote,
             })
             .collect();
+        let facts = puts
+            .iter()
+            .enumerate()
+            .filter(|(_, put)| is_fact(put.record.record().kind))
+            .map(|(place, put)| (place, put.record.signed().clone()))
+            .collect();
         let operation = self.operation(Operation::Store(Storing {
             replica,
             count: puts.len(),
             source,
+            facts,
         }));
         self.outputs.push_back(Output::Put { operation, puts });
     }
@@ -283,7 +292,9 @@ impl Engine {
             replica,
             count,
             source,
+            facts,
         } = storing;
+        let mut facts = facts.into_iter().peekable();
         let mut news = false;
         match result {
             Err(failure) => {
@@ -297,11 +308,15 @@ impl Engine {
                 return;
             }
             Ok(outcomes) => {
-                for outcome in outcomes {
+                for (place, outcome) in outcomes.into_iter().enumerate() {
+                    let fact = facts.next_if(|(at, _)| *at == place);
                     let word = match outcome {
                         PutOutcome::Stored(change) => {
                             news = true;
                             self.emit(Event::RecordChanged { replica, change });
+                            if let Some((_, signed)) = fact {
+                                self.on_fact(replica, &signed, now);
+                            }
                             "stored"
                         }
                         PutOutcome::Same => "same",
@@ -337,4 +352,9 @@ impl Engine {
             self.ban(replica, peer, "offences", now);
         }
     }
+}
+
+/// Whether records of this type say something of the group itself that the engine goes by.
+fn is_fact(kind: RecordType) -> bool {
+    kind == RecordType::PROPERTIES || kind == RecordType::PRESENCE
 }

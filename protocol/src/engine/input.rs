@@ -17,8 +17,9 @@ use crate::{
     cloud::Cloud,
     discovery::VerifiedSet,
     gmc::{Chain, VerifiedGmc},
-    group::Roles,
+    group::{GroupKey, Roles},
     identity::Identity,
+    properties::{Properties, PropertiesChange},
     revocation::Cause,
     secret::DiscoverySecret,
 };
@@ -60,6 +61,13 @@ pub enum Input {
         replica: ReplicaId,
         /// What.
         change: Change,
+    },
+    /// The application wants our node to be shown, or something said of it, in a group.
+    Presence {
+        /// In which replica.
+        replica: ReplicaId,
+        /// What.
+        wish: PresenceWish,
     },
     /// Where this node can be reached has changed.
     Addresses(Vec<Multiaddr>),
@@ -184,8 +192,23 @@ pub struct OpenGroup {
     pub cloud: Cloud,
     /// Whether this replica has ever been brought up to date. A creator's always is.
     pub synchronised: bool,
-    /// The records of the replica's membership half: memberships, revocations and the rest.
+    /// The records of the replica's membership half: memberships, revocations, properties, presence.
     pub members: Vec<SignedRecord>,
+    /// The group's own key, where this identity made the group.
+    pub group_key: Option<GroupKey>,
+    /// What its creator says of the group, unless the replica holds properties already.
+    pub founding: Properties,
+    /// What is said of our node in the group.
+    pub attributes: Option<String>,
+}
+
+/// What the application wants of our presence in a group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PresenceWish {
+    /// Say this of our node, or nothing; within [`crate::presence::MAX_ATTRIBUTES_BYTES`].
+    Attributes(Option<String>),
+    /// Show our node whatever the group's policy, or go by the policy again.
+    Forced(bool),
 }
 
 /// A change to the records that an application asks for.
@@ -209,6 +232,8 @@ pub enum Change {
     Grant(Chain),
     /// Credentials made void: a member removed, an invitation withdrawn, or our own leaving.
     Revoke(Removal),
+    /// Other properties of the group; its creator alone may.
+    Properties(PropertiesChange),
 }
 
 /// What a newer credential is to say.

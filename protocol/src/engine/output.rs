@@ -19,6 +19,8 @@ use crate::{
     admission::Handle,
     discovery::EntrySet,
     gmc::{GmcError, VerifiedGmc},
+    presence::PresenceChange,
+    properties::PropertiesError,
     reconcile::Tally,
     revocation::Cause,
 };
@@ -210,6 +212,12 @@ pub enum ChangeError {
     /// No record has this id, or it was deleted.
     #[error("no record has this id")]
     NotFound,
+    /// The group's properties are its creator's to change.
+    #[error("only the creator of the group can change its properties")]
+    NotCreator,
+    /// A property is outside its limits, or the record outside those of the group.
+    #[error(transparent)]
+    Properties(#[from] PropertiesError),
     /// The draft breaks a rule.
     #[error(transparent)]
     Draft(#[from] DraftError),
@@ -303,6 +311,22 @@ pub enum Event {
         replica: ReplicaId,
         /// When.
         not_after: Timestamp,
+    },
+    /// A node of a member came online, went offline, or says something else of itself.
+    PresenceChanged {
+        /// In which replica.
+        replica: ReplicaId,
+        /// The member.
+        member: IdentityKey,
+        /// Which of its nodes.
+        peer: PeerId,
+        /// What happened.
+        change: PresenceChange,
+    },
+    /// The group's properties became known or changed.
+    PropertiesChanged {
+        /// In which replica.
+        replica: ReplicaId,
     },
     /// A link opened.
     NeighbourConnected {

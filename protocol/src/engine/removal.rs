@@ -236,6 +236,7 @@ impl Engine {
         }
         self.adopt(replica, now);
         self.judge_links(replica, now);
+        self.forget_strangers(replica, now);
         self.review(replica);
         let removed = self.groups.get(&replica).is_some_and(|state| {
             state

@@ -564,6 +564,9 @@ impl Engine {
             .and_then(|sync| sync.session.take());
         let first = !state.synchronised;
         state.synchronised = true;
+        if first {
+            state.presence.hasten(now.instant);
+        }
         if let Some(session) = session {
             self.emit(Event::Reconciled {
                 replica,

@@ -16,6 +16,7 @@ use crate::{
     gmc::{self, Chain, IssueOptions, VerifiedGmc},
     group::{GroupKey, Roles},
     identity::Identity,
+    properties::Properties,
     roster::Roster,
     secret::DiscoverySecret,
 };
@@ -29,6 +30,9 @@ pub(super) struct Group {
     pub(super) secret: DiscoverySecret,
     pub(super) cloud: Cloud,
     nobody: Roster,
+    /// What its creator says of it; `None`: nothing, as if it were not heard of.
+    pub(super) properties: Option<Properties>,
+    pub(super) creator: Option<NodeIndex>,
 }
 
 /// With which identity and which certificate a node belongs to a group.
@@ -59,8 +63,17 @@ impl World {
             key,
             secret: DiscoverySecret::generate(&mut self.rng),
             cloud: Cloud::global(),
+            properties: None,
+            creator: None,
         });
         self.groups.len() - 1
+    }
+
+    /// A new group whose first member publishes these properties, as a real creator does.
+    pub fn create_group_with(&mut self, properties: Properties) -> GroupIndex {
+        let group = self.create_group();
+        self.groups[group].properties = Some(properties);
+        group
     }
 
     /// The key of a group.
@@ -146,6 +159,7 @@ impl World {
             .any(|node| node.memberships.contains_key(&group));
         if first {
             self.nodes[node].synchronised.insert(membership.replica());
+            self.groups[group].creator = Some(node);
         }
         self.nodes[node].memberships.insert(group, membership);
         self.open(node, group);

@@ -18,9 +18,11 @@ use peerage_records::{
 use super::{GroupIndex, Membership, NodeIndex, World};
 use crate::{
     engine::{
-        Change, ChangeError, CommandId, Engine, Event, GroupView, Input, OpenGroup, StoreFailure,
+        Change, ChangeError, CommandId, Engine, Event, GroupView, Input, OpenGroup, PresenceWish,
+        StoreFailure,
     },
     identity::Identity,
+    properties::PropertiesChange,
 };
 
 /// How a command of an application ended.
@@ -197,6 +199,7 @@ impl World {
         };
         let members = host.store.list(&replica, &query, now).unwrap_or_default();
         let synchronised = host.synchronised.contains(&replica);
+        let of = &self.groups[group];
         let open = OpenGroup {
             identity: Arc::<Identity>::clone(&membership.identity),
             gmc: membership.gmc,
@@ -204,6 +207,10 @@ impl World {
             cloud: self.groups[group].cloud.clone(),
             synchronised,
             members,
+            group_key: (of.creator == Some(node) && of.properties.is_some())
+                .then(|| of.key.clone()),
+            founding: of.properties.clone().unwrap_or_default(),
+            attributes: None,
         };
         self.command(node, Input::Open(Box::new(open)));
     }
@@ -284,6 +291,23 @@ impl World {
     /// Asks a node to delete a record.
     pub fn delete(&mut self, node: NodeIndex, group: GroupIndex, id: RecordId) -> CommandId {
         self.change(node, group, Change::Delete(id))
+    }
+
+    /// Asks a node to change the group's properties.
+    pub fn set_properties(
+        &mut self,
+        node: NodeIndex,
+        group: GroupIndex,
+        change: PropertiesChange,
+    ) -> CommandId {
+        self.change(node, group, Change::Properties(change))
+    }
+
+    /// Wants something of a node's presence in a group.
+    pub fn wish(&mut self, node: NodeIndex, group: GroupIndex, wish: PresenceWish) {
+        if let Some(replica) = self.replica(node, group) {
+            self.command(node, Input::Presence { replica, wish });
+        }
     }
 
     fn change(&mut self, node: NodeIndex, group: GroupIndex, change: Change) -> CommandId {
