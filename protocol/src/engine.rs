@@ -11,12 +11,15 @@
 //!    [`Input::Tick`].
 
 mod change;
+mod connecting;
 mod discover;
 mod gate;
 mod group;
 mod hear;
 mod input;
 mod output;
+mod quota;
+mod status;
 mod sync;
 
 use std::{
@@ -34,11 +37,20 @@ use rand::{SeedableRng, rngs::StdRng};
 
 use gate::Exchange;
 use group::GroupState;
+pub use connecting::{
+    ADDRESS_PATIENCE, ADDRESS_TIME, AddressError, ConnectFailure, MAX_ADDRESSES_NAMED, MAX_ATTEMPTS,
+    SEARCH_PATIENCE, SEARCH_TIME, check_addresses, split_peer,
+};
 pub use group::GroupView;
 pub use input::{
     Change, CommandId, ExchangeNumber, Found, Input, OpenGroup, OperationId, StoreFailure,
 };
 pub use output::{ChangeError, Event, Output, Read, Verdict};
+pub use quota::{
+    BYTE_BURST, BYTES_PER_SECOND, RECORD_BURST, RECORDS_PER_SECOND, RESERVED_BURST,
+    RESERVED_PER_SECOND,
+};
+pub use status::Status;
 
 /// Both times: the monotonic one for timers, the wall clock for certificates and expiry.
 #[derive(Debug, Clone, Copy)]
@@ -104,6 +116,11 @@ impl Engine {
         match input {
             Input::Open(open) => self.open(*open, now),
             Input::Connect { replica, known } => self.connect(replica, known, now),
+            Input::ConnectAt {
+                command,
+                replica,
+                addresses,
+            } => self.on_connect_at(command, replica, addresses, now),
             Input::Disconnect { replica } => self.disconnect(replica, now),
             Input::Close { replica } => {
                 self.disconnect(replica, now);
@@ -120,6 +137,12 @@ impl Engine {
                 self.connected.remove(&peer);
             }
             Input::DialFailed(peer) => self.on_dial_failed(peer, now),
+            Input::AddressDialled {
+                command,
+                replica,
+                address,
+                result,
+            } => self.on_address_dialled(command, replica, &address, result, now),
             Input::Knocked { peer, bytes } => self.on_knock(peer, &bytes, now),
             Input::ExchangeStarted {
                 peer,
@@ -153,6 +176,7 @@ impl Engine {
             Input::Tick => {}
         }
         self.tick(now);
+        self.tell_statuses();
     }
 
     /// Returns the next output. Drain until `None` after every `handle`.
@@ -216,6 +240,7 @@ impl Engine {
         for replica in due {
             self.tick_proofs(replica, now);
             self.tick_sessions(replica, now);
+            self.tick_attempts(replica, now);
             self.tick_discovery(replica, now);
         }
     }

@@ -10,7 +10,10 @@ use libp2p_identity::PeerId;
 use multiaddr::Multiaddr;
 use peerage_records::id::{GroupId, IdentityKey, ReplicaId};
 
-use super::{Engine, Event, Now, OpenGroup, Output, sync::Sync};
+use super::{
+    ConnectFailure, Engine, Event, Now, OpenGroup, Output, Status, connecting::Attempts, quota::Quota,
+    sync::Sync,
+};
 use crate::{
     admission::{Gate, Presented, is_chooser},
     binding::NodeBinding,
@@ -48,6 +51,9 @@ pub(super) struct GroupState {
     pub(super) neighbours: Neighbours,
     pub(super) sync: Sync,
     pub(super) synchronised: bool,
+    pub(super) quota: Quota,
+    /// The status told last.
+    pub(super) told: Status,
     pub(super) online: Option<Online>,
 }
 
@@ -61,6 +67,7 @@ pub(super) struct Online {
     pub(super) search: SearchSchedule,
     pub(super) next_sweep: Instant,
     pub(super) next_exploration: Instant,
+    pub(super) attempts: Attempts,
 }
 
 /// What may be asked about an open group.
@@ -78,6 +85,8 @@ pub struct GroupView<'a> {
     pub synchronised: bool,
     /// Whether it is online.
     pub online: bool,
+    /// How far it has got with being online.
+    pub status: Status,
 }
 
 impl<'a> GroupView<'a> {
@@ -89,6 +98,7 @@ impl<'a> GroupView<'a> {
             neighbours: state.neighbours.iter().collect(),
             synchronised: state.synchronised,
             online: state.online.is_some(),
+            status: state.status(),
         }
     }
 }
@@ -116,6 +126,7 @@ impl GroupState {
             Some(online.next_sweep),
             Some(online.next_exploration),
             Some(wall),
+            online.attempts.next_wakeup(self.neighbours.is_approaching()),
         ]
         .into_iter()
         .chain([self.neighbours.next_wakeup(), self.sync.next_wakeup()])
@@ -150,6 +161,8 @@ impl Engine {
             cloud: open.cloud,
             sync: Sync::new(),
             synchronised: open.synchronised,
+            quota: Quota::default(),
+            told: Status::Offline,
             online: None,
             gmc: open.gmc,
         };
@@ -181,7 +194,12 @@ impl Engine {
         let Some(state) = self.groups.get_mut(&replica) else {
             return;
         };
-        if state.online.is_some() || self.online.contains_key(&state.group) {
+        if state.online.is_some() {
+            // Asked again: says again how it goes.
+            self.begin_search(replica, now);
+            return;
+        }
+        if self.online.contains_key(&state.group) {
             return;
         }
         let binding = bind(&state.identity, &self.local, self.boot, now);
@@ -193,6 +211,7 @@ impl Engine {
             search: SearchSchedule::new(),
             next_sweep: now.instant + SWEEP_INTERVAL,
             next_exploration: now.instant + EXPLORATION_INTERVAL,
+            attempts: Attempts::default(),
         });
         for (peer, addresses) in known {
             if peer != self.local {
@@ -202,6 +221,7 @@ impl Engine {
         let group = state.group;
         self.online.insert(group, replica);
         self.outputs.push_back(Output::InsertGroup(group));
+        self.begin_search(replica, now);
     }
 
     pub(super) fn disconnect(&mut self, replica: ReplicaId, now: Now) {
@@ -214,6 +234,7 @@ impl Engine {
         let group = state.group;
         let peers: Vec<PeerId> = state.neighbours.iter().map(|(peer, _)| *peer).collect();
         self.withdraw(replica, now);
+        self.end_attempts(replica);
         for peer in peers {
             self.forget_link(replica, peer, "group closed", now);
         }
@@ -247,7 +268,17 @@ impl Engine {
         let Some(state) = self.groups.get_mut(&replica) else {
             return;
         };
-        state.neighbours.tick(now.instant, &mut self.rng);
+        for peer in state.neighbours.tick(now.instant, &mut self.rng) {
+            let failure = if self.connected.contains(&peer) {
+                ConnectFailure::NotAuthorised
+            } else {
+                ConnectFailure::Unreachable
+            };
+            self.note_failure(replica, &peer, failure, now);
+        }
+        let Some(state) = self.groups.get_mut(&replica) else {
+            return;
+        };
         let Some(online) = &mut state.online else {
             return;
         };
@@ -256,6 +287,7 @@ impl Engine {
         }
         online.next_sweep = now.instant + SWEEP_INTERVAL;
         state.deferred.sweep(now.timestamp);
+        state.quota.sweep(now.instant);
         let lapsed: Vec<PeerId> = state
             .neighbours
             .iter()
@@ -307,6 +339,7 @@ impl Engine {
             member: neighbour.member(),
             reason,
         });
+        self.begin_search(replica, now);
     }
 
     /// Cuts a neighbour off.

@@ -18,7 +18,7 @@ use peerage_records::{
 use super::{GroupIndex, Membership, NodeIndex, World};
 use crate::{
     engine::{
-        Change, ChangeError, CommandId, Engine, Event, GroupView, Input, OpenGroup, StoreFailure,
+        Change, ChangeError, CommandId, ConnectFailure, Engine, Event, GroupView, Input, OpenGroup, StoreFailure,
     },
     identity::Identity,
 };
@@ -51,6 +51,7 @@ pub(super) struct Node {
     pub(super) online: BTreeSet<GroupIndex>,
     pub(super) events: Vec<(Duration, Event)>,
     pub(super) replies: BTreeMap<CommandId, Ended>,
+    pub(super) attempts: BTreeMap<CommandId, Result<PeerId, ConnectFailure>>,
     pub(super) next_command: CommandId,
     pub(super) wake_at: Option<Duration>,
     pub(super) network: super::network::Host,
@@ -106,6 +107,7 @@ impl World {
             online: BTreeSet::new(),
             events: Vec::new(),
             replies: BTreeMap::new(),
+            attempts: BTreeMap::new(),
             next_command: 0,
             wake_at: None,
             network: super::network::Host::default(),
