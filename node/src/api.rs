@@ -167,6 +167,7 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(groups::show, groups::delete))
         .routes(routes!(groups::open))
         .routes(routes!(groups::connect))
+        .routes(routes!(groups::connect_at))
         .routes(routes!(groups::close))
         .routes(routes!(groups::members))
         .routes(routes!(groups::neighbours))

@@ -142,6 +142,7 @@ impl Builder {
             notices,
             open: HashMap::new(),
             changes: HashMap::new(),
+            attempts: HashMap::new(),
             next_command: 0,
             counted: Default::default(),
             bootstrap: settings.bootstrap.clone(),

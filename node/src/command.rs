@@ -2,7 +2,7 @@
 
 use libp2p::{Multiaddr, PeerId};
 use peerage_protocol::{
-    engine::{Change, ChangeError, OpenGroup},
+    engine::{Change, ChangeError, ConnectFailure, OpenGroup, Status},
     gmc::VerifiedGmc,
     neighbours::Neighbour,
 };
@@ -18,6 +18,12 @@ pub(crate) enum Command {
         ReplicaId,
         Vec<(PeerId, Vec<Multiaddr>)>,
         oneshot::Sender<bool>,
+    ),
+    /// Replies who is a neighbour now, or why nobody is.
+    ConnectAt(
+        ReplicaId,
+        Vec<Multiaddr>,
+        oneshot::Sender<Result<PeerId, ConnectFailure>>,
     ),
     Disconnect(ReplicaId, oneshot::Sender<()>),
     Close(ReplicaId, oneshot::Sender<()>),
@@ -38,7 +44,7 @@ pub(crate) struct View {
     pub(crate) members: Vec<VerifiedGmc>,
     pub(crate) neighbours: Vec<(PeerId, Neighbour)>,
     pub(crate) synchronised: bool,
-    pub(crate) online: bool,
+    pub(crate) status: Status,
 }
 
 /// The network at one moment.

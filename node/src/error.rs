@@ -9,7 +9,8 @@
 use std::{io, path::PathBuf};
 
 use peerage_protocol::{
-    gmc::GmcError, identity::IdentityError, invitation::InvitationError, name::NameError,
+    engine::ConnectFailure, gmc::GmcError, identity::IdentityError, invitation::InvitationError,
+    name::NameError,
 };
 use peerage_records::{record::DraftError, store::StoreError, validate::Rejection};
 
@@ -222,6 +223,20 @@ pub enum Error {
     GroupNotReady {
         /// The group's peer name.
         group: String,
+    },
+    /// An address to connect to is this node's own.
+    #[error("{address} is this node itself")]
+    ConnectSelf {
+        /// The address.
+        address: String,
+    },
+    /// Nobody at the addresses named became a neighbour.
+    #[error("no connection to {group}: {reason}")]
+    ConnectionFailed {
+        /// The group's peer name.
+        group: String,
+        /// How far it got.
+        reason: ConnectFailure,
     },
     /// The member's role does not allow it.
     #[error("not authorised: {reason}")]

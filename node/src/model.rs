@@ -14,7 +14,7 @@ mod status;
 mod text;
 
 pub use event::{EventKind, EventOrigin, GroupEvent};
-pub use group::{GroupInfo, GroupStatus, MemberInfo, NeighbourInfo, NewGroup};
+pub use group::{ConnectRequest, GroupInfo, GroupStatus, MemberInfo, NeighbourInfo, NewGroup};
 pub use identity::{IdentityInfo, NewIdentity};
 pub use record::{AttributeInfo, AttributeScalar, AttributeType, RecordInfo, RecordList};
 pub use requests::{

@@ -8,7 +8,9 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use futures::future::OptionFuture;
 use libp2p::{Multiaddr, PeerId};
 use peerage_protocol::{
-    engine::{ChangeError, CommandId, Engine, Event, Input, Output, StoreFailure, Verdict},
+    engine::{
+        ChangeError, CommandId, ConnectFailure, Engine, Event, Input, Output, StoreFailure, Verdict,
+    },
     gmc::VerifiedGmc,
     net::{
         kad,
@@ -32,7 +34,7 @@ use crate::{
     command::{Command, NetworkView, View},
     event::{self, Told as EventTold},
     metrics::Metrics,
-    model::{EventKind, instant_text},
+    model::{EventKind, GroupStatus, instant_text},
     storing::{Storing, Told},
 };
 
@@ -63,6 +65,8 @@ pub(crate) struct Run {
     /// The open groups, by their peer names.
     pub(crate) open: HashMap<ReplicaId, String>,
     pub(crate) changes: HashMap<CommandId, oneshot::Sender<Result<SignedRecord, ChangeError>>>,
+    /// Attempts to connect to addresses, and who waits for them.
+    pub(crate) attempts: HashMap<CommandId, oneshot::Sender<Result<PeerId, ConnectFailure>>>,
     pub(crate) next_command: CommandId,
     /// What the metrics have been told of the network.
     pub(crate) counted: Counts,
@@ -198,15 +202,21 @@ impl Run {
             Command::Connect(replica, known, done) => {
                 self.handle(Input::Connect { replica, known });
                 let online = self.engine.view(&replica).is_some_and(|view| view.online);
-                if online {
-                    self.tell(replica, EventKind::GroupStatus, Some("listening".into()));
-                }
                 self.count_groups();
                 let _ = done.send(online);
             }
+            Command::ConnectAt(replica, addresses, reply) => {
+                self.next_command += 1;
+                let command = self.next_command;
+                self.attempts.insert(command, reply);
+                self.handle(Input::ConnectAt {
+                    command,
+                    replica,
+                    addresses,
+                });
+            }
             Command::Disconnect(replica, done) => {
                 self.handle(Input::Disconnect { replica });
-                self.tell(replica, EventKind::GroupStatus, Some("offline".into()));
                 self.count_groups();
                 let _ = done.send(());
             }
@@ -252,7 +262,7 @@ impl Run {
                 .map(|(peer, neighbour)| (**peer, (*neighbour).clone()))
                 .collect(),
             synchronised: view.synchronised,
-            online: view.online,
+            status: view.status,
         })
     }
 
@@ -285,6 +295,11 @@ impl Run {
                 }
                 Output::Reply { command, result } => {
                     if let Some(reply) = self.changes.remove(&command) {
+                        let _ = reply.send(result);
+                    }
+                }
+                Output::ConnectedAt { command, result } => {
+                    if let Some(reply) = self.attempts.remove(&command) {
                         let _ = reply.send(result);
                     }
                 }
@@ -361,6 +376,26 @@ impl Run {
                 let detail = self.member_name(&replica, &member);
                 self.tell(replica, EventKind::NeighbourDisconnected, detail);
                 self.count_groups();
+            }
+            Event::StatusChanged { replica, status } => {
+                let status = GroupStatus::from(status).as_str();
+                tracing::info!(group = %self.group_name(&replica), status, "group");
+                self.tell(replica, EventKind::GroupStatus, Some(status.into()));
+            }
+            Event::ConnectionFailed { replica, reason } => {
+                let group = self.group_name(&replica);
+                tracing::info!(%group, reason = reason.reason(), "connecting failed");
+                self.tell(
+                    replica,
+                    EventKind::ConnectionFailed,
+                    Some(reason.reason().into()),
+                );
+            }
+            Event::QuotaExceeded { replica, member } => {
+                let group = self.group_name(&replica);
+                let member = self.member_name(&replica, &member).unwrap_or_default();
+                tracing::warn!(%group, %member, "more records than gossip carries for one member");
+                self.metrics.dropped("gossip_quota");
             }
             Event::Synchronised { replica } => {
                 let _ = self.notices.send(Notice::Synchronised(replica));

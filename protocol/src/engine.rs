@@ -11,6 +11,7 @@
 //!    [`Input::Tick`].
 
 mod change;
+mod connecting;
 mod credential;
 mod discover;
 mod gate;
@@ -20,7 +21,9 @@ mod input;
 mod output;
 mod presence;
 mod properties;
+mod quota;
 mod removal;
+mod status;
 mod sync;
 
 use std::{
@@ -36,6 +39,10 @@ use peerage_records::{
 };
 use rand::{SeedableRng, rngs::StdRng};
 
+pub use connecting::{
+    ADDRESS_PATIENCE, ADDRESS_TIME, AddressError, ConnectFailure, MAX_ADDRESSES_NAMED,
+    MAX_ATTEMPTS, SEARCH_PATIENCE, SEARCH_TIME, check_addresses, split_peer,
+};
 use gate::Exchange;
 use group::GroupState;
 pub use group::GroupView;
@@ -44,6 +51,11 @@ pub use input::{
     StoreFailure, Terms,
 };
 pub use output::{ChangeError, Event, Output, Read, SCAN_ROWS, Verdict};
+pub use quota::{
+    BYTE_BURST, BYTES_PER_SECOND, RECORD_BURST, RECORDS_PER_SECOND, RESERVED_BURST,
+    RESERVED_PER_SECOND,
+};
+pub use status::Status;
 
 /// Both times: the monotonic one for timers, the wall clock for certificates and expiry.
 #[derive(Debug, Clone, Copy)]
@@ -120,6 +132,11 @@ impl Engine {
         match input {
             Input::Open(open) => self.open(*open, now),
             Input::Connect { replica, known } => self.connect(replica, known, now),
+            Input::ConnectAt {
+                command,
+                replica,
+                addresses,
+            } => self.on_connect_at(command, replica, addresses, now),
             Input::Disconnect { replica } => self.disconnect(replica, now),
             Input::Close { replica } => {
                 self.disconnect(replica, now);
@@ -137,6 +154,12 @@ impl Engine {
                 self.connected.remove(&peer);
             }
             Input::DialFailed(peer) => self.on_dial_failed(peer, now),
+            Input::AddressDialled {
+                command,
+                replica,
+                address,
+                result,
+            } => self.on_address_dialled(command, replica, &address, result, now),
             Input::Knocked { peer, bytes } => self.on_knock(peer, &bytes, now),
             Input::ExchangeStarted {
                 peer,
@@ -171,6 +194,7 @@ impl Engine {
             Input::Tick => {}
         }
         self.tick(now);
+        self.tell_statuses();
     }
 
     /// Returns the next output. Drain until `None` after every `handle`.
@@ -251,6 +275,7 @@ impl Engine {
         for replica in due {
             self.tick_proofs(replica, now);
             self.tick_sessions(replica, now);
+            self.tick_attempts(replica, now);
             self.tick_discovery(replica, now);
             self.tick_presence(replica, now);
         }

@@ -5,9 +5,11 @@
 //! and sends one of its own away with referrals (the rule of HyParView, Leitão et al. 2007), so
 //! nobody is left alone at a full table.
 //!
-//! Now and then a node with neighbours enough *explores*: it takes a random other member in exchange
-//! for one of its neighbours. So two halves of a group that were cut apart, and are each content, find
-//! each other again.
+//! Now and then comes a round of maintenance. A node with more neighbours than it wants parts with the
+//! *least useful* one: the one that was the first to bring news the least often. Then, with neighbours
+//! enough, it *explores*: it takes a random other member. So two halves of a group that were cut apart,
+//! and are each content, find each other again. Who needs room displaces a random neighbour, so that
+//! nobody stays by being quick alone.
 
 use std::{
     collections::BTreeMap,
@@ -54,6 +56,8 @@ pub struct Neighbour {
     pub addresses: Vec<Multiaddr>,
     /// Messages from it that no honest peer could have sent.
     pub offences: u32,
+    /// How often it was the first to bring something, of late.
+    pub news: u32,
 }
 
 impl Neighbour {
@@ -221,6 +225,46 @@ impl Neighbours {
         (self.is_full() || many) && !self.links.contains_key(peer)
     }
 
+    /// Notes that a neighbour was the first to bring something.
+    pub fn credit(&mut self, peer: &PeerId) {
+        if let Some(neighbour) = self.links.get_mut(peer) {
+            neighbour.news = neighbour.news.saturating_add(1);
+        }
+    }
+
+    /// Looks the neighbours over: the least useful one when there are more than wanted. What was useful
+    /// long ago counts less and less.
+    pub fn review(&mut self, rng: &mut impl Rng) -> Option<PeerId> {
+        let many = self.links.len() > WANTED_NEIGHBOURS;
+        let least = self.links.values().map(|n| n.news).min()?;
+        let worst = self
+            .links
+            .iter()
+            .filter(|(_, neighbour)| neighbour.news == least)
+            .map(|(peer, _)| *peer)
+            .choose(rng);
+        for neighbour in self.links.values_mut() {
+            neighbour.news /= 2;
+        }
+        worst.filter(|_| many)
+    }
+
+    /// Notes that we are asking this peer now, whether we lack neighbours or not: it is the one an
+    /// application wants.
+    pub fn insist(&mut self, peer: PeerId, address: Multiaddr, now: Instant) {
+        self.suggest(peer, vec![address], now);
+        if let Some(candidate) = self.candidates.get_mut(&peer) {
+            candidate.approach = Some(now);
+            self.exploring = Some(peer);
+        }
+    }
+
+    /// Whether anybody is being approached.
+    #[must_use]
+    pub fn is_approaching(&self) -> bool {
+        self.candidates.values().any(|c| c.approach.is_some())
+    }
+
     fn under_way(&self) -> usize {
         self.candidates
             .values()
@@ -264,6 +308,7 @@ impl Neighbours {
                 until: admitted.until,
                 addresses: admitted.addresses.clone(),
                 offences: 0,
+                news: 0,
             },
         );
     }
@@ -333,18 +378,19 @@ impl Neighbours {
             .collect()
     }
 
-    /// Fails attempts that take too long and lifts bans that are over.
-    pub fn tick(&mut self, now: Instant, rng: &mut impl Rng) {
+    /// Fails attempts that take too long and lifts bans that are over. Gives back the peers that failed.
+    pub fn tick(&mut self, now: Instant, rng: &mut impl Rng) -> Vec<PeerId> {
         let stuck: Vec<PeerId> = self
             .candidates
             .iter()
             .filter(|(_, c)| c.approach.is_some_and(|at| now >= at + APPROACH_TIMEOUT))
             .map(|(peer, _)| *peer)
             .collect();
-        for peer in stuck {
-            self.failed(&peer, now, rng);
+        for peer in &stuck {
+            self.failed(peer, now, rng);
         }
         self.banned.retain(|_, until| *until > now);
+        stuck
     }
 
     /// When something here wants attention: an attempt to give up, a candidate to try.

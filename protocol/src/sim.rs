@@ -35,6 +35,7 @@
 //! **What is not played:** bandwidth, packets, NAT, TLS. A node without addresses cannot be dialled.
 
 mod dht;
+mod dial;
 mod disk;
 mod group;
 mod network;
@@ -418,6 +419,11 @@ impl World {
             } => self.ask_disk(node, Question::Withdraw(operation, replica, versions)),
             Output::Reply { command, result } => {
                 self.nodes[node].replies.insert(command, result);
+            }
+            Output::ConnectedAt { command, result } => {
+                let ends = &mut self.nodes[node].attempts;
+                let told = ends.insert(command, result);
+                assert!(told.is_none(), "an attempt ends once");
             }
             Output::Emit(event) => {
                 if let Event::Synchronised { replica } = &event {

@@ -100,6 +100,7 @@ fn weather(seed: u64) {
         "connection lost",
         "group closed",
         "made room",
+        "least useful",
         "sent away",
         "proof lapsed",
         "reconciliation stalled",

@@ -44,7 +44,8 @@ fn a_newcomer_joins_while_its_inviter_is_offline() {
     let mut world = World::new(Config::from_env(2));
     let group = world.create_group();
     let nodes = world.populate(group, 3);
-    assert!(world.run_until(MINUTE, |w| w.converged(group, &nodes)));
+    assert!(world.run_until(MINUTE, |w| w.converged(group, &nodes)
+        && nodes.iter().all(|n| w.is_synchronised(*n, group))));
     let newcomer = world.add_node();
     world.enrol(newcomer, group, Role::Member);
     world.crash(nodes[0]);
@@ -52,7 +53,7 @@ fn a_newcomer_joins_while_its_inviter_is_offline() {
     world.connect(newcomer, group);
     let rest = [nodes[1], nodes[2], newcomer];
     assert!(world.run_until(MINUTE, |w| w.converged(group, &rest)));
-    assert!(world.is_synchronised(newcomer, group));
+    assert!(world.run_until(MINUTE, |w| w.is_synchronised(newcomer, group)));
 }
 
 #[test]

@@ -208,7 +208,8 @@ fn a_record_beyond_the_groups_limit_is_not_published() {
     };
     assert!(set(&mut world, nodes[0], group, change).is_ok());
     let limited = |w: &World| {
-        properties(w, nodes[1], group).is_some_and(|p| p.max_record_bytes == Some(1_024))
+        w.is_synchronised(nodes[1], group)
+            && properties(w, nodes[1], group).is_some_and(|p| p.max_record_bytes == Some(1_024))
     };
     assert!(world.run_until(MINUTE, limited));
     let id = world.published(nodes[1], group, &[0; 1_024]);

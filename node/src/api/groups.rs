@@ -9,7 +9,8 @@ use super::{
 use crate::{
     Error, GroupHandle,
     model::{
-        FingerprintInfo, GroupInfo, JoinRequest, MemberInfo, NeighbourInfo, NewGroup, Problem,
+        ConnectRequest, FingerprintInfo, GroupInfo, JoinRequest, MemberInfo, NeighbourInfo,
+        NewGroup, Problem,
     },
 };
 
@@ -102,6 +103,31 @@ pub(super) async fn connect(
     let group = api.group(&group, &whom).await?;
     group.connect().await?;
     group.info().await.map(Json)
+}
+
+/// Go online with a group and connect to a member at one of these addresses
+///
+/// Answers once a member there is a neighbour; with an error when none becomes one. The group stays online either way.
+#[utoipa::path(post, path = "/v1/groups/{group}/connect-at", tag = "groups", request_body = ConnectRequest,
+    params(("group" = String, Path, description = "Peer name, a unique start of it, or the friendly name"), AsWhom),
+    responses((status = 200, body = NeighbourInfo), (status = "default", description = "an error", body = Problem, content_type = "application/problem+json")))]
+pub(super) async fn connect_at(
+    State(api): State<Api>,
+    Names(group): Names<String>,
+    Asked(whom): Asked<AsWhom>,
+    Body(request): Body<ConnectRequest>,
+) -> Result<Json<NeighbourInfo>, Error> {
+    let addresses = request
+        .addresses
+        .iter()
+        .map(|address| {
+            address
+                .parse()
+                .map_err(|error| Error::invalid("addresses", error))
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    let group = api.group(&group, &whom).await?;
+    group.connect_at(addresses).await.map(Json)
 }
 
 /// Go offline with a group

@@ -279,8 +279,18 @@ pub enum GroupCommand {
     #[command(after_help = "Example:\n  peerage group open Chess")]
     Open(GroupName),
     /// Go online: find members and let them find you
-    #[command(after_help = "Example:\n  peerage group connect Chess")]
-    Connect(GroupName),
+    #[command(
+        after_help = "Examples:\n  peerage group connect Chess\n  peerage group connect Chess --address /ip4/192.0.2.1/udp/4001/quic-v1"
+    )]
+    Connect {
+        /// The group.
+        #[command(flatten)]
+        group: GroupName,
+        /// Connect to a member here instead of looking members up; give more to try one after the
+        /// other. May end with /p2p/ and the peer id that has to be there
+        #[arg(long = "address", value_name = "ADDRESS")]
+        addresses: Vec<String>,
+    },
     /// Go offline
     #[command(after_help = "Example:\n  peerage group close Chess")]
     Close(GroupName),

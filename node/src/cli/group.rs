@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     api::segment,
-    model::{FingerprintInfo, GroupInfo, MemberInfo, NeighbourInfo, NewGroup},
+    model::{ConnectRequest, FingerprintInfo, GroupInfo, MemberInfo, NeighbourInfo, NewGroup},
 };
 
 pub(super) async fn run(
@@ -42,7 +42,12 @@ pub(super) async fn run(
         }
         GroupCommand::Show(name) => show(client, name.into(), output).await,
         GroupCommand::Open(name) => act(client, name.into(), "/open", output).await,
-        GroupCommand::Connect(name) => act(client, name.into(), "/connect", output).await,
+        GroupCommand::Connect { group, addresses } if addresses.is_empty() => {
+            act(client, group.into(), "/connect", output).await
+        }
+        GroupCommand::Connect { group, addresses } => {
+            connect_at(client, group.into(), addresses, output).await
+        }
         GroupCommand::Close(name) => act(client, name.into(), "/close", output).await,
         GroupCommand::Delete(name) => {
             let group = GroupArg::from(name);
@@ -106,6 +111,21 @@ async fn act(
     let path = client.group(&group).await?.below(action);
     let group: GroupInfo = client.post(&path, &()).await?;
     output.show(&group, group_fields)
+}
+
+/// Connects to a member at one of these addresses, and shows which.
+async fn connect_at(
+    client: &Client,
+    group: GroupArg,
+    addresses: Vec<String>,
+    output: Output,
+) -> Result<(), Failure> {
+    let path = client.group(&group).await?.below("/connect-at");
+    let request = ConnectRequest { addresses };
+    let neighbour: NeighbourInfo = client.post(&path, &request).await?;
+    output.show(&neighbour, |neighbour| {
+        neighbour_table(std::slice::from_ref(neighbour))
+    })
 }
 
 async fn show(client: &Client, group: GroupArg, output: Output) -> Result<(), Failure> {

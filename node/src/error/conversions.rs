@@ -1,7 +1,11 @@
 //! How the errors of the layers below appear to users.
 
 use peerage_protocol::{
-    gmc::GmcError, identity::IdentityError, invitation::InvitationError, name::NameError,
+    engine::{AddressError, ConnectFailure},
+    gmc::GmcError,
+    identity::IdentityError,
+    invitation::InvitationError,
+    name::NameError,
 };
 use peerage_records::{
     judge::Refusal,
@@ -11,11 +15,44 @@ use peerage_records::{
 };
 
 use super::{
+    Error,
     ErrorKind::{
         Conflict, Damaged, FixInput, Internal, NotAuthorised, NotFound, Retry, Unavailable,
     },
     facts::{Facts, as_original},
 };
+
+impl From<AddressError> for Error {
+    fn from(error: AddressError) -> Self {
+        match error {
+            AddressError::Own(address) => Self::ConnectSelf {
+                address: address.to_string(),
+            },
+            error => Self::invalid("addresses", error),
+        }
+    }
+}
+
+pub(super) fn connect(failure: ConnectFailure) -> Facts {
+    use ConnectFailure as F;
+    let (code, kind, original) = match failure {
+        F::NoMembersFound => ("no_members_found", Retry, "PEER_E_NO_MEMBERS_FOUND"),
+        F::Refused => ("connection_refused", Retry, "PEER_E_CONNECTION_REFUSED"),
+        F::NotAuthorised => (
+            "connection_not_authorised",
+            NotAuthorised,
+            "PEER_E_CONNECTION_NOT_AUTHENTICATED",
+        ),
+        F::OtherPeer => (
+            "connection_other_peer",
+            FixInput,
+            "PEER_E_CONNECTION_FAILED",
+        ),
+        F::TimedOut => ("connection_timed_out", Retry, "PEER_E_CONNECTION_FAILED"),
+        _ => ("connection_failed", Unavailable, "PEER_E_CONNECTION_FAILED"),
+    };
+    as_original(code, kind, original)
+}
 
 pub(super) fn name(error: &NameError) -> Facts {
     let (code, original) = match error {

@@ -97,6 +97,10 @@ impl Error {
             Self::GroupNotReady { .. } => {
                 as_original("group_not_ready", Retry, "PEER_E_GROUP_NOT_READY")
             }
+            Self::ConnectSelf { .. } => {
+                as_original("connect_self", FixInput, "PEER_E_CONNECT_SELF")
+            }
+            Self::ConnectionFailed { reason, .. } => conversions::connect(*reason),
             Self::NotAuthorised { .. } => {
                 as_original("not_authorised", NotAuthorised, "PEER_E_NOT_AUTHORIZED")
             }
@@ -161,6 +165,10 @@ impl Error {
             Self::StoreFailed { .. } => "look at the log, and at the room on the disk",
             Self::GroupNotReady { .. } => {
                 "connect to the group and wait for a member: peerage group connect GROUP"
+            }
+            Self::ConnectSelf { .. } => "name the address of another member",
+            Self::ConnectionFailed { .. } => {
+                "check the address and that the member is online; or let members be looked up: peerage group connect GROUP"
             }
             Self::NotAuthorised { .. } => {
                 "see your role with: peerage group show; an administrator can change it"

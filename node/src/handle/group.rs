@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use libp2p::multiaddr::Protocol;
+use libp2p::{Multiaddr, multiaddr::Protocol};
 use peerage_protocol::{
-    engine::{Change, ChangeError},
+    engine::{Change, ChangeError, ConnectFailure, check_addresses},
     gmc::{IssueOptions, VerifiedGmc, issue},
     group::Role,
     identity::IdentityCard,
@@ -95,6 +95,41 @@ impl GroupHandle {
         .await
     }
 
+    /// Connects to a member at one of these addresses, tried in their order; no lookup is needed. The
+    /// group goes online if it is not. An address may end with `/p2p/` and a peer id: then nobody else
+    /// will do; without it, any member there will.
+    ///
+    /// Who is connected already is found at once. A member without room names others; one of those may
+    /// take its place.
+    ///
+    /// # Errors
+    /// [`Error::ConnectSelf`] when an address is our own, [`Error::ConnectionFailed`] when nobody there
+    /// becomes a neighbour within
+    /// [`ADDRESS_PATIENCE`](peerage_protocol::engine::ADDRESS_PATIENCE) (the group stays online then),
+    /// and as [`connect`](Self::connect).
+    pub async fn connect_at(&self, addresses: Vec<Multiaddr>) -> Result<NeighbourInfo> {
+        self.check()?;
+        let network = self.inner.network().await?;
+        let own = [network.listeners, network.addresses].concat();
+        check_addresses(&addresses, &self.inner.peer, &own)?;
+        self.connect().await?;
+        let asked = |reply| Command::ConnectAt(self.replica, addresses, reply);
+        let peer = self.inner.command(asked).await?;
+        let peer = peer.map_err(|reason| Error::ConnectionFailed {
+            group: self.name.clone(),
+            reason,
+        })?;
+        let neighbours = self.neighbours().await?;
+        let found = neighbours
+            .into_iter()
+            .find(|neighbour| neighbour.peer_id == peer.to_string());
+        // It was one, and is gone again.
+        found.ok_or_else(|| Error::ConnectionFailed {
+            group: self.name.clone(),
+            reason: ConnectFailure::Unreachable,
+        })
+    }
+
     /// Goes offline; this handle and its clones are of no use afterwards, and their events end.
     /// What was published stays and can be read by opening the group again.
     ///
@@ -182,7 +217,9 @@ impl GroupHandle {
                 .as_ref()
                 .map(|view| roles(&view.gmc).join(", "))
                 .unwrap_or_default(),
-            status: status(view.as_ref()),
+            status: view
+                .as_ref()
+                .map_or(GroupStatus::Offline, |view| view.status.into()),
             synchronised: membership.synchronised
                 || view.as_ref().is_some_and(|view| view.synchronised),
             neighbours: view.as_ref().map_or(0, |view| view.neighbours.len()),
@@ -457,7 +494,7 @@ impl GroupHandle {
     }
 
     /// Where an invited member can start: here, and at our neighbours.
-    async fn bootstrap(&self, view: &View) -> Result<Vec<libp2p::Multiaddr>> {
+    async fn bootstrap(&self, view: &View) -> Result<Vec<Multiaddr>> {
         let network = self.inner.network().await?;
         let own = network
             .addresses
@@ -531,16 +568,6 @@ impl GroupHandle {
         Error::GroupGone {
             group: self.name.clone(),
         }
-    }
-}
-
-fn status(view: Option<&View>) -> GroupStatus {
-    match view {
-        Some(view) if view.online && !view.neighbours.is_empty() => GroupStatus::Connected,
-        // A creator or returning member may listen alone; a newcomer still has to find somebody.
-        Some(view) if view.online && view.synchronised => GroupStatus::Listening,
-        Some(view) if view.online => GroupStatus::Connecting,
-        _ => GroupStatus::Offline,
     }
 }
 

@@ -1,5 +1,6 @@
 //! Groups, members and neighbours as an application sees them.
 
+use peerage_protocol::engine::Status;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -46,6 +47,27 @@ impl GroupStatus {
             Self::Connected => "connected",
         }
     }
+}
+
+impl From<Status> for GroupStatus {
+    fn from(status: Status) -> Self {
+        match status {
+            Status::Offline => Self::Offline,
+            Status::Connecting => Self::Connecting,
+            Status::Listening => Self::Listening,
+            Status::Connected => Self::Connected,
+        }
+    }
+}
+
+/// Where a member is to be found.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConnectRequest {
+    /// One to four addresses, tried in their order. One may end with `/p2p/` and the peer id that has
+    /// to be there.
+    #[schema(example = json!(["/ip4/192.0.2.1/udp/4001/quic-v1"]))]
+    pub addresses: Vec<String>,
 }
 
 /// One identity's membership in one group.

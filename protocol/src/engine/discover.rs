@@ -5,7 +5,7 @@ use multiaddr::Multiaddr;
 use peerage_records::id::ReplicaId;
 use rand::RngExt;
 
-use super::{Engine, Now, Output, group::EXPLORATION_INTERVAL};
+use super::{ConnectFailure, Engine, Now, Output, group::EXPLORATION_INTERVAL};
 use crate::{
     admission::{self, is_chooser},
     binding::NodeBinding,
@@ -55,11 +55,12 @@ impl Engine {
             self.announce(replica, stamp, now);
         }
         self.approach(replica, now);
-        self.explore(replica, now);
+        self.maintain(replica, now);
     }
 
-    /// Exchanges a neighbour for another member now and then: see [`crate::neighbours`].
-    fn explore(&mut self, replica: ReplicaId, now: Now) {
+    /// A round of maintenance: parts with the least useful neighbour when there are more than wanted,
+    /// and takes another member in its place: see [`crate::neighbours`].
+    fn maintain(&mut self, replica: ReplicaId, now: Now) {
         let Some(state) = self.groups.get_mut(&replica) else {
             return;
         };
@@ -71,6 +72,12 @@ impl Engine {
         }
         let pause = EXPLORATION_INTERVAL.mul_f64(self.rng.random_range(0.5..1.5));
         online.next_exploration = now.instant + pause;
+        if let Some(peer) = state.neighbours.review(&mut self.rng) {
+            self.send_away(replica, peer, "least useful", now);
+        }
+        let Some(state) = self.groups.get_mut(&replica) else {
+            return;
+        };
         if let Some((peer, addresses)) = state.neighbours.explore(now.instant, &mut self.rng) {
             self.reach(replica, peer, addresses);
         }
@@ -207,6 +214,7 @@ impl Engine {
             if let Some(state) = self.groups.get_mut(&replica) {
                 state.neighbours.failed(&peer, now.instant, &mut self.rng);
             }
+            self.note_failure(replica, &peer, ConnectFailure::Unreachable, now);
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use libp2p_identity::PeerId;
 use peerage_records::id::ReplicaId;
 
-use super::{Engine, Event, ExchangeNumber, Now, Output};
+use super::{ConnectFailure, Engine, Event, ExchangeNumber, Now, Output};
 use crate::{
     admission::{
         self, AdmissionError, Admitted, Chooser, Gate, Heard, Outcome, REFUSAL_DELAY, Responder,
@@ -72,7 +72,7 @@ impl Engine {
         now: Now,
     ) {
         let Some(exchange) = exchange else {
-            self.approach_failed(replica, &peer, now);
+            self.approach_failed(replica, &peer, ConnectFailure::Unreachable, now);
             return;
         };
         // One at a time: two could end as two links under two names, one on each side.
@@ -82,7 +82,7 @@ impl Engine {
         }
         let Some(presented) = self.presented(&replica, now) else {
             self.outputs.push_back(Output::EndExchange { exchange });
-            self.approach_failed(replica, &peer, now);
+            self.approach_failed(replica, &peer, ConnectFailure::Offline, now);
             return;
         };
         let Some(state) = self.groups.get(&replica) else {
@@ -212,16 +212,17 @@ impl Engine {
             // It has neighbours enough, and so have we.
             Ok(Outcome::Admitted(..)) => {
                 self.outputs.push_back(Output::EndExchange { exchange });
-                self.approach_failed(replica, &peer, now);
+                self.approach_failed(replica, &peer, ConnectFailure::Refused, now);
             }
             Ok(Outcome::Busy(others)) => {
                 self.outputs.push_back(Output::EndExchange { exchange });
-                self.approach_failed(replica, &peer, now);
+                self.note_referral(replica, &peer);
+                self.approach_failed(replica, &peer, ConnectFailure::Refused, now);
                 self.refer(replica, others, now);
             }
             Err(error) => {
                 self.outputs.push_back(Output::EndExchange { exchange });
-                self.approach_failed(replica, &peer, now);
+                self.approach_failed(replica, &peer, ConnectFailure::NotAuthorised, now);
                 self.emit(Event::AdmissionRefused {
                     peer,
                     reason: error.reason(),
@@ -309,7 +310,7 @@ impl Engine {
             .then(|| state.neighbours.victim(&mut self.rng))
             .flatten();
         if let Some(victim) = victim {
-            self.send_away(replica, victim, now);
+            self.send_away(replica, victim, "made room", now);
         }
         let Some(state) = self.groups.get_mut(&replica) else {
             return;
@@ -334,10 +335,18 @@ impl Engine {
                 addresses: admitted.addresses.clone(),
             });
         }
+        self.attempts_succeeded(replica, peer);
         self.meet(replica, peer, now);
     }
 
-    fn send_away(&mut self, replica: ReplicaId, peer: PeerId, now: Now) {
+    /// Closes a link in order, and says where else to go.
+    pub(super) fn send_away(
+        &mut self,
+        replica: ReplicaId,
+        peer: PeerId,
+        reason: &'static str,
+        now: Now,
+    ) {
         let Some(state) = self.groups.get(&replica) else {
             return;
         };
@@ -355,9 +364,9 @@ impl Engine {
         if self.leaving.len() < MAX_LEAVING {
             self.leaving
                 .push_back((now.instant + FAREWELL_TIME, group, peer));
-            self.forget_link(replica, peer, "made room", now);
+            self.forget_link(replica, peer, reason, now);
         } else {
-            self.close_link(replica, peer, "made room", now);
+            self.close_link(replica, peer, reason, now);
         }
     }
 
@@ -382,8 +391,12 @@ impl Engine {
             return;
         };
         match state {
-            State::Chooser(replica, _) | State::Responder(replica, _) => {
-                self.approach_failed(replica, &peer, now);
+            State::Chooser(replica, _) => {
+                self.approach_failed(replica, &peer, ConnectFailure::NotAuthorised, now);
+            }
+            // It had proved its membership and seen ours: it has no room.
+            State::Responder(replica, _) => {
+                self.approach_failed(replica, &peer, ConnectFailure::Refused, now);
             }
             State::Over => {}
         }
@@ -424,11 +437,18 @@ impl Engine {
         }
     }
 
-    fn approach_failed(&mut self, replica: ReplicaId, peer: &PeerId, now: Now) {
+    fn approach_failed(
+        &mut self,
+        replica: ReplicaId,
+        peer: &PeerId,
+        failure: ConnectFailure,
+        now: Now,
+    ) {
         if let Some(state) = self.groups.get_mut(&replica)
             && state.neighbours.get(peer).is_none()
         {
             state.neighbours.failed(peer, now.instant, &mut self.rng);
+            self.note_failure(replica, peer, failure, now);
         }
     }
 

@@ -13,7 +13,10 @@ use peerage_records::{
     id::{GroupId, IdentityKey, RecordType, ReplicaId},
 };
 
-use super::{Engine, Event, Now, OpenGroup, Output, presence::Presence, sync::Sync};
+use super::{
+    ConnectFailure, Engine, Event, Now, OpenGroup, Output, Status, connecting::Attempts,
+    presence::Presence, quota::Quota, sync::Sync,
+};
 use crate::{
     admission::{Gate, Presented, is_chooser},
     binding::NodeBinding,
@@ -59,6 +62,9 @@ pub(super) struct GroupState {
     pub(super) neighbours: Neighbours,
     pub(super) sync: Sync,
     pub(super) synchronised: bool,
+    pub(super) quota: Quota,
+    /// The status told last.
+    pub(super) told: Status,
     pub(super) online: Option<Online>,
     /// Whether the application has been told that the membership will end soon.
     pub(super) warned: bool,
@@ -74,6 +80,7 @@ pub(super) struct Online {
     pub(super) search: SearchSchedule,
     pub(super) next_sweep: Instant,
     pub(super) next_exploration: Instant,
+    pub(super) attempts: Attempts,
 }
 
 /// What may be asked about an open group.
@@ -101,6 +108,8 @@ pub struct GroupView<'a> {
     pub attributes: Option<&'a str>,
     /// Whether our node is shown whatever the policy.
     pub presence_forced: bool,
+    /// How far it has got with being online.
+    pub status: Status,
 }
 
 impl GroupView<'_> {
@@ -125,6 +134,7 @@ impl<'a> GroupView<'a> {
             presence: &state.presence.book,
             attributes: state.presence.attributes.as_deref(),
             presence_forced: state.presence.is_forced(),
+            status: state.status(),
         }
     }
 }
@@ -157,6 +167,9 @@ impl GroupState {
             Some(online.next_exploration),
             Some(wall),
             presence,
+            online
+                .attempts
+                .next_wakeup(self.neighbours.is_approaching()),
         ]
         .into_iter()
         .chain([self.neighbours.next_wakeup(), self.sync.next_wakeup()])
@@ -211,6 +224,8 @@ impl Engine {
             cloud: open.cloud,
             sync: Sync::new(),
             synchronised: open.synchronised,
+            quota: Quota::default(),
+            told: Status::Offline,
             online: None,
             warned: false,
             gmc: open.gmc,
@@ -247,7 +262,12 @@ impl Engine {
         let Some(state) = self.groups.get_mut(&replica) else {
             return;
         };
-        if state.online.is_some() || self.online.contains_key(&state.group) {
+        if state.online.is_some() {
+            // Asked again: says again how it goes.
+            self.begin_search(replica, now);
+            return;
+        }
+        if self.online.contains_key(&state.group) {
             return;
         }
         let binding = bind(&state.identity, &self.local, self.boot, now);
@@ -259,6 +279,7 @@ impl Engine {
             search: SearchSchedule::new(),
             next_sweep: now.instant + SWEEP_INTERVAL,
             next_exploration: now.instant + EXPLORATION_INTERVAL,
+            attempts: Attempts::default(),
         });
         for (peer, addresses) in known {
             if peer != self.local {
@@ -273,6 +294,7 @@ impl Engine {
         }
         self.online.insert(group, replica);
         self.outputs.push_back(Output::InsertGroup(group));
+        self.begin_search(replica, now);
     }
 
     pub(super) fn disconnect(&mut self, replica: ReplicaId, now: Now) {
@@ -286,6 +308,7 @@ impl Engine {
         let peers: Vec<PeerId> = state.neighbours.iter().map(|(peer, _)| *peer).collect();
         self.withdraw(replica, now);
         let lingers = self.say_goodbye(replica, now);
+        self.end_attempts(replica);
         for peer in peers {
             self.forget_link(replica, peer, "group closed", now);
         }
@@ -323,7 +346,17 @@ impl Engine {
         let Some(state) = self.groups.get_mut(&replica) else {
             return;
         };
-        state.neighbours.tick(now.instant, &mut self.rng);
+        for peer in state.neighbours.tick(now.instant, &mut self.rng) {
+            let failure = if self.connected.contains(&peer) {
+                ConnectFailure::NotAuthorised
+            } else {
+                ConnectFailure::Unreachable
+            };
+            self.note_failure(replica, &peer, failure, now);
+        }
+        let Some(state) = self.groups.get_mut(&replica) else {
+            return;
+        };
         let Some(online) = &mut state.online else {
             return;
         };
@@ -332,6 +365,7 @@ impl Engine {
         }
         online.next_sweep = now.instant + SWEEP_INTERVAL;
         state.deferred.sweep(now.timestamp);
+        state.quota.sweep(now.instant);
         let lapsed: Vec<PeerId> = state
             .neighbours
             .iter()
@@ -384,6 +418,7 @@ impl Engine {
             member: neighbour.member(),
             reason,
         });
+        self.begin_search(replica, now);
     }
 
     /// Cuts a neighbour off.

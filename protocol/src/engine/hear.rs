@@ -12,7 +12,7 @@ use peerage_records::{
 };
 use serde_bytes::ByteBuf;
 
-use super::{Engine, Event, Now, Operation, Output, StoreFailure, Verdict};
+use super::{Engine, Event, Now, Operation, Output, StoreFailure, Verdict, quota::Bill};
 use crate::{gmc::VerifiedGmc, roster::Learned, wire::link::LinkFrame};
 
 /// Records no honest peer could have handed over, before the neighbour is cut off for a while.
@@ -57,7 +57,15 @@ impl Engine {
                 self.offence(replica, source, error.to_string(), now);
                 (None, Verdict::Reject)
             }
-            Ok(signed) => self.judge(replica, source, signed, &mut released, now),
+            Ok(signed) if self.over_quota(replica, source, &signed, now) => (None, Verdict::Ignore),
+            Ok(signed) => {
+                let bill = Bill::of(&signed);
+                let judged = self.judge(replica, source, signed, &mut released, now);
+                if judged.1 == Verdict::Accept {
+                    self.charge(replica, &source, bill, now);
+                }
+                judged
+            }
         };
         // Forward before disk: the next hop need not wait for ours.
         self.outputs.push_back(Output::Verdict {

@@ -13,6 +13,7 @@ use peerage_records::{
     time::Timestamp,
 };
 
+use super::ConnectFailure;
 use crate::{
     cloud::Cloud,
     discovery::VerifiedSet,
@@ -42,6 +43,17 @@ pub enum Input {
         replica: ReplicaId,
         /// Possible members from the invitation and from earlier days.
         known: Vec<(PeerId, Vec<Multiaddr>)>,
+    },
+    /// Connect to a member at one of these addresses, tried in their order. They were checked by
+    /// [`check_addresses`](super::check_addresses). Answered by
+    /// [`Output::ConnectedAt`](super::Output::ConnectedAt).
+    ConnectAt {
+        /// To be repeated in the answer.
+        command: CommandId,
+        /// For which group; it has to be online.
+        replica: ReplicaId,
+        /// Where; an address may end with the peer id that is expected there.
+        addresses: Vec<Multiaddr>,
     },
     /// Go offline.
     Disconnect {
@@ -78,6 +90,17 @@ pub enum Input {
     PeerDisconnected(PeerId),
     /// A dial asked for did not succeed.
     DialFailed(PeerId),
+    /// Answers [`Output::DialAddress`](super::Output::DialAddress).
+    AddressDialled {
+        /// Of which attempt.
+        command: CommandId,
+        /// For which group.
+        replica: ReplicaId,
+        /// The address.
+        address: Multiaddr,
+        /// Who answered there, or why nobody did.
+        result: Result<PeerId, ConnectFailure>,
+    },
     /// A peer knocked.
     Knocked {
         /// Who.

@@ -14,7 +14,10 @@ use peerage_records::{
 };
 use thiserror::Error;
 
-use super::input::{CommandId, ExchangeNumber, OperationId, StoreFailure};
+use super::{
+    ConnectFailure, Status,
+    input::{CommandId, ExchangeNumber, OperationId, StoreFailure},
+};
 use crate::{
     admission::Handle,
     discovery::EntrySet,
@@ -60,6 +63,13 @@ pub enum Output {
         /// The record as it now is, or why nothing changed.
         result: Result<SignedRecord, ChangeError>,
     },
+    /// Answers [`Input::ConnectAt`](super::Input::ConnectAt), once.
+    ConnectedAt {
+        /// The attempt.
+        command: CommandId,
+        /// Who is our neighbour now, or why nobody is.
+        result: Result<PeerId, ConnectFailure>,
+    },
     /// Tell the application.
     Emit(Event),
 
@@ -69,6 +79,15 @@ pub enum Output {
         peer: PeerId,
         /// Where.
         addresses: Vec<Multiaddr>,
+    },
+    /// Connect to whoever is at an address and answer with `Input::AddressDialled`.
+    DialAddress {
+        /// To be repeated in the answer.
+        command: CommandId,
+        /// To be repeated in the answer.
+        replica: ReplicaId,
+        /// Where, and perhaps who has to be there.
+        address: Multiaddr,
     },
     /// Ask a connected peer to start an exchange.
     Knock {
@@ -349,6 +368,29 @@ pub enum Event {
         member: IdentityKey,
         /// Why, in a stable word.
         reason: &'static str,
+    },
+    /// The group's status changed.
+    StatusChanged {
+        /// Of which replica.
+        replica: ReplicaId,
+        /// What it is now.
+        status: Status,
+    },
+    /// An attempt to connect failed: that of a newcomer that knows nobody, or one at addresses that
+    /// were named. The group stays online and goes on looking.
+    ConnectionFailed {
+        /// In which replica.
+        replica: ReplicaId,
+        /// Why.
+        reason: ConnectFailure,
+    },
+    /// A member publishes more than gossip carries for one; the rest arrives by reconciliation. Told
+    /// now and then while it lasts.
+    QuotaExceeded {
+        /// In which replica.
+        replica: ReplicaId,
+        /// The member.
+        member: IdentityKey,
     },
     /// The replica has been brought up to date for the first time since it was opened.
     Synchronised {

@@ -26,6 +26,9 @@ const PERIOD: Duration = Duration::from_secs(60);
 /// After reconciliation brought news, the other neighbours are compared with this soon, so that
 /// news which missed its flood travels hop by hop in seconds and not in periods.
 const NEWS_PAUSE: Duration = Duration::from_millis(250);
+/// A replica that was never brought up to date and whose neighbour was not either asks it again this
+/// soon.
+const NOT_READY_PAUSE: Duration = Duration::from_secs(5);
 /// Sessions we drive at once per group: more would only share the same link capacity.
 const MAX_SESSIONS: usize = 2;
 /// Memberships asked of one neighbour and not answered yet.
@@ -53,6 +56,8 @@ struct PeerSync {
     link: u64,
     due: Instant,
     session: Option<Session>,
+    /// Whether the neighbour has said, all through this session, that it has been brought up to date.
+    complete: bool,
     /// Questions of this neighbour that wait for our store.
     served: usize,
     /// Offers of this neighbour that wait for our store.
@@ -107,6 +112,13 @@ impl Sync {
         Some(self.next_fetch)
     }
 
+    /// Compares with a neighbour at this moment at the latest.
+    pub(super) fn hurry(&mut self, peer: &PeerId, at: Instant) {
+        if let Some(sync) = self.peers.get_mut(peer) {
+            sync.due = sync.due.min(at);
+        }
+    }
+
     pub(super) fn next_wakeup(&self) -> Option<Instant> {
         let busy = self.busy();
         self.peers
@@ -147,6 +159,7 @@ impl Engine {
                 link: state.sync.next_link,
                 due,
                 session: None,
+                complete: false,
                 served: 0,
                 taking: 0,
                 fetches: BTreeSet::new(),
@@ -192,6 +205,7 @@ impl Engine {
             state.sync.next_session = id.wrapping_add(1);
             let (session, step) = Session::begin(id, now.instant);
             sync.session = Some(session);
+            sync.complete = true;
             sync.due = now.instant + PERIOD.mul_f64(self.rng.random_range(0.5..1.5));
             if let Step::ReadSummary(partition) = step {
                 let purpose = Purpose::Compare(id);
@@ -243,7 +257,14 @@ impl Engine {
                 Read::Summary(partition.into()),
                 now,
             ),
-            LinkFrame::Compared { session, message } => {
+            LinkFrame::Compared {
+                session,
+                message,
+                complete,
+            } => {
+                if let Some(sync) = self.peer_sync(replica, &peer) {
+                    sync.complete &= complete;
+                }
                 self.with_session(replica, peer, now, |current, now| {
                     if current.id() != session {
                         return Ok(Vec::new());
@@ -433,6 +454,10 @@ impl Engine {
             }
             (Purpose::Respond(session, message), Found::Summary(summary)) => {
                 self.served(replica, &peer);
+                let complete = self
+                    .groups
+                    .get(&replica)
+                    .is_some_and(|state| state.synchronised);
                 match respond(summary, &message) {
                     Ok(message) => self.send(
                         replica,
@@ -440,6 +465,7 @@ impl Engine {
                         &LinkFrame::Compared {
                             session,
                             message: ByteBuf::from(message),
+                            complete,
                         },
                     ),
                     Err(_) => self.ban(replica, peer, "malformed comparison", now),
@@ -499,6 +525,9 @@ impl Engine {
         if !news {
             return;
         }
+        if let Some(state) = self.groups.get_mut(&replica) {
+            state.neighbours.credit(&from);
+        }
         let soon = now.instant + NEWS_PAUSE;
         if let Some(state) = self.groups.get_mut(&replica) {
             for (peer, sync) in &mut state.sync.peers {
@@ -557,13 +586,16 @@ impl Engine {
         let Some(state) = self.groups.get_mut(&replica) else {
             return;
         };
-        let session = state
-            .sync
-            .peers
-            .get_mut(&peer)
-            .and_then(|sync| sync.session.take());
-        let first = !state.synchronised;
-        state.synchronised = true;
+        let Some(sync) = state.sync.peers.get_mut(&peer) else {
+            return;
+        };
+        let session = sync.session.take();
+        // Who was never brought up to date itself cannot bring anybody.
+        let first = !state.synchronised && sync.complete;
+        if !state.synchronised && !sync.complete {
+            sync.due = sync.due.min(now.instant + NOT_READY_PAUSE);
+        }
+        state.synchronised |= first;
         if first {
             state.presence.hasten(now.instant);
         }

@@ -15,7 +15,7 @@ use libp2p::{
     kad::{self as libp2p_kad, GetRecordOk, QueryId, QueryResult},
     request_response::{self, Message},
     swarm::{
-        DialError, SwarmEvent,
+        ConnectionId, DialError, SwarmEvent,
         dial_opts::{DialOpts, PeerCondition},
     },
 };
@@ -32,7 +32,7 @@ use super::{
 use crate::{
     cloud::Cloud,
     discovery::{self, EntrySet, Progress},
-    engine::{Input, Output, Verdict},
+    engine::{CommandId, ConnectFailure, Input, Output, Verdict, split_peer},
     wire::admission::MAX_ADDRESSES,
 };
 
@@ -57,6 +57,8 @@ pub struct Network {
     /// What is put and got in the cloud, by query.
     announces: HashMap<QueryId, ReplicaId>,
     lookups: HashMap<QueryId, Lookup>,
+    /// Connections being made to addresses that an application named.
+    named: HashMap<ConnectionId, Named>,
     reached_cloud: bool,
     /// Every peer with a connection.
     peers: HashMap<PeerId, Peer>,
@@ -64,6 +66,14 @@ pub struct Network {
     blocked: VecDeque<(Timestamp, PeerId)>,
     inputs: VecDeque<Input>,
     counts: Counts,
+}
+
+/// A connection being made to an address that an application named.
+#[derive(Debug)]
+struct Named {
+    command: CommandId,
+    replica: ReplicaId,
+    address: Multiaddr,
 }
 
 #[derive(Debug)]
@@ -166,6 +176,7 @@ impl Network {
             cloud,
             announces: HashMap::new(),
             lookups: HashMap::new(),
+            named: HashMap::new(),
             reached_cloud: false,
             peers: HashMap::new(),
             blocked: VecDeque::new(),
@@ -306,6 +317,15 @@ impl Network {
     pub fn carry_out(&mut self, output: Output) -> Option<Output> {
         match output {
             Output::Dial { peer, addresses } => self.dial_peer(peer, addresses),
+            Output::DialAddress {
+                command,
+                replica,
+                address,
+            } => self.dial_address(Named {
+                command,
+                replica,
+                address,
+            }),
             Output::Knock { peer, bytes } => {
                 self.swarm.behaviour_mut().knocks.send_request(&peer, bytes);
             }
@@ -374,6 +394,7 @@ impl Network {
             | Output::Read { .. }
             | Output::Withdraw { .. }
             | Output::Reply { .. }
+            | Output::ConnectedAt { .. }
             | Output::Emit(_)) => return Some(other),
         }
         None
@@ -395,6 +416,53 @@ impl Network {
                 self.inputs.push_back(Input::DialFailed(peer));
             }
         }
+    }
+
+    /// Connects to whoever is at an address; each attempt is answered once.
+    fn dial_address(&mut self, named: Named) {
+        let (expected, place) = split_peer(&named.address);
+        let options = match expected {
+            Some(peer) if self.swarm.is_connected(&peer) => {
+                self.answer_dial(named, Ok(peer));
+                return;
+            }
+            // Beside any other attempt, so that the answer is about this address.
+            Some(peer) => DialOpts::peer_id(peer)
+                .addresses(vec![place])
+                .condition(PeerCondition::Always)
+                .build(),
+            None => DialOpts::unknown_peer_id().address(place).build(),
+        };
+        let connection = options.connection_id();
+        self.named.insert(connection, named);
+        if let Err(error) = self.swarm.dial(options) {
+            self.counts.dials_failed += 1;
+            self.address_failed(connection, &error);
+        }
+    }
+
+    fn answer_dial(&mut self, named: Named, result: Result<PeerId, ConnectFailure>) {
+        self.inputs.push_back(Input::AddressDialled {
+            command: named.command,
+            replica: named.replica,
+            address: named.address,
+            result,
+        });
+    }
+
+    fn address_failed(&mut self, connection: ConnectionId, error: &DialError) {
+        let Some(attempt) = self.named.remove(&connection) else {
+            return;
+        };
+        let failure = match error {
+            DialError::WrongPeerId { .. } | DialError::LocalPeerId { .. } => {
+                ConnectFailure::OtherPeer
+            }
+            // One that broke the protocol, or one too many.
+            DialError::Denied { .. } => ConnectFailure::NotAuthorised,
+            _ => ConnectFailure::Unreachable,
+        };
+        self.answer_dial(attempt, Err(failure));
     }
 
     fn announce(&mut self, replica: ReplicaId, key: [u8; 32], set: &EntrySet) {
@@ -443,6 +511,7 @@ impl Network {
                 peer_id,
                 num_established,
                 endpoint,
+                connection_id,
                 ..
             } => {
                 self.counts.connections_opened += 1;
@@ -451,6 +520,9 @@ impl Network {
                     let knocks = Knocks::full(self.clock.now());
                     self.peers.insert(peer_id, Peer { seen, knocks });
                     self.inputs.push_back(Input::PeerConnected(peer_id));
+                }
+                if let Some(attempt) = self.named.remove(&connection_id) {
+                    self.answer_dial(attempt, Ok(peer_id));
                 }
             }
             SwarmEvent::ConnectionClosed {
@@ -463,8 +535,13 @@ impl Network {
                 self.inputs.push_back(Input::PeerDisconnected(peer_id));
             }
             SwarmEvent::ConnectionClosed { .. } => self.counts.connections_closed += 1,
-            SwarmEvent::OutgoingConnectionError { peer_id, error, .. } => {
+            SwarmEvent::OutgoingConnectionError {
+                peer_id,
+                error,
+                connection_id,
+            } => {
                 self.counts.dials_failed += 1;
+                self.address_failed(connection_id, &error);
                 if let Some(peer) = peer_id {
                     tracing::debug!(%peer, %error, "dial failed");
                     if !self.swarm.is_connected(&peer) {

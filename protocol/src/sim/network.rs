@@ -6,11 +6,11 @@ use std::{
 };
 
 use libp2p_identity::PeerId;
-use peerage_records::id::{EnvelopeHash, GroupId};
+use peerage_records::id::{EnvelopeHash, GroupId, ReplicaId};
 use rand::RngExt;
 
 use super::{Happening, NodeIndex, World, node::Actor};
-use crate::engine::{ExchangeNumber, Input, Output, Verdict};
+use crate::engine::{CommandId, ExchangeNumber, Input, Output, Verdict};
 
 /// How long one side of a link waits for the other, and frames for the gate.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -52,6 +52,7 @@ pub(super) struct Link {
 #[derive(Debug)]
 pub(super) enum Travelling {
     Dial(NodeIndex, NodeIndex, u64),
+    AddressDialled(NodeIndex, u64, CommandId, ReplicaId, NodeIndex),
     Knock(NodeIndex, NodeIndex, Vec<u8>),
     ExchangeFrame(ExchangeNumber, usize, Vec<u8>),
     ExchangeEnd(ExchangeNumber, usize),
@@ -66,6 +67,11 @@ impl World {
     pub(super) fn carry_out_on_network(&mut self, node: NodeIndex, output: Output) {
         match output {
             Output::Dial { peer, addresses } => self.dial(node, peer, !addresses.is_empty()),
+            Output::DialAddress {
+                command,
+                replica,
+                address,
+            } => self.dial_address(node, command, replica, &address),
             Output::Knock { peer, bytes } => {
                 if let Some(other) = self.connected_to(node, &peer) {
                     let delay = self.message_delay();
@@ -136,6 +142,7 @@ impl World {
             | Output::Read { .. }
             | Output::Withdraw { .. }
             | Output::Reply { .. }
+            | Output::ConnectedAt { .. }
             | Output::Emit(_)
             | Output::Announce { .. }
             | Output::LookUp { .. } => {}
@@ -145,6 +152,9 @@ impl World {
     pub(super) fn arrive(&mut self, travelling: Travelling) {
         match travelling {
             Travelling::Dial(from, to, boot) => self.on_dial(from, to, boot),
+            Travelling::AddressDialled(from, boot, command, replica, to) => {
+                self.on_address_dialled(from, boot, (command, replica), to);
+            }
             Travelling::Knock(from, to, bytes) => {
                 if self.are_connected(from, to) {
                     let peer = self.nodes[from].peer;
@@ -197,7 +207,7 @@ impl World {
         }
     }
 
-    fn travel(&mut self, after: Duration, travelling: Travelling) {
+    pub(super) fn travel(&mut self, after: Duration, travelling: Travelling) {
         self.at(self.elapsed + after, Happening::Arrive(travelling));
     }
 
@@ -222,14 +232,14 @@ impl World {
         }
     }
 
-    fn can_reach(&self, from: NodeIndex, to: NodeIndex) -> bool {
+    pub(super) fn can_reach(&self, from: NodeIndex, to: NodeIndex) -> bool {
         from != to
             && self.islands[from] == self.islands[to]
             && !matches!(self.nodes[to].actor, Actor::Off)
             && !matches!(self.nodes[from].actor, Actor::Off)
     }
 
-    fn on_dial(&mut self, from: NodeIndex, to: NodeIndex, boot: u64) {
+    pub(super) fn on_dial(&mut self, from: NodeIndex, to: NodeIndex, boot: u64) {
         if self.nodes[from].boots != boot || self.are_connected(from, to) {
             return;
         }

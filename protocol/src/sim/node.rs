@@ -18,8 +18,8 @@ use peerage_records::{
 use super::{GroupIndex, Membership, NodeIndex, World};
 use crate::{
     engine::{
-        Change, ChangeError, CommandId, Engine, Event, GroupView, Input, OpenGroup, PresenceWish,
-        StoreFailure,
+        Change, ChangeError, CommandId, ConnectFailure, Engine, Event, GroupView, Input, OpenGroup,
+        PresenceWish, StoreFailure,
     },
     identity::Identity,
     properties::PropertiesChange,
@@ -53,6 +53,7 @@ pub(super) struct Node {
     pub(super) online: BTreeSet<GroupIndex>,
     pub(super) events: Vec<(Duration, Event)>,
     pub(super) replies: BTreeMap<CommandId, Ended>,
+    pub(super) attempts: BTreeMap<CommandId, Result<PeerId, ConnectFailure>>,
     pub(super) next_command: CommandId,
     pub(super) wake_at: Option<Duration>,
     pub(super) network: super::network::Host,
@@ -108,6 +109,7 @@ impl World {
             online: BTreeSet::new(),
             events: Vec::new(),
             replies: BTreeMap::new(),
+            attempts: BTreeMap::new(),
             next_command: 0,
             wake_at: None,
             network: super::network::Host::default(),

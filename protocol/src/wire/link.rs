@@ -49,6 +49,9 @@ pub enum LinkFrame {
         session: u32,
         /// A negentropy message.
         message: ByteBuf,
+        /// Whether the responder's replica has ever been brought up to date. Only such a one can do so
+        /// for another.
+        complete: bool,
     },
     /// "Send me the records with these envelope hashes."
     Want {

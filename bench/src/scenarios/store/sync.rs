@@ -226,7 +226,14 @@ fn answer(
         } => {
             let summary = side.store.summary(&side.replica, partition.into())?;
             let message = respond(summary, &message)?.into();
-            answers.push(LinkFrame::Compared { session, message }.encode());
+            answers.push(
+                LinkFrame::Compared {
+                    session,
+                    message,
+                    complete: true,
+                }
+                .encode(),
+            );
         }
         LinkFrame::Want { request, hashes } => {
             let hashes = hashes

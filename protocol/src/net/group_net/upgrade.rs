@@ -36,7 +36,7 @@ use super::{
 };
 
 /// The one protocol name of all groups and all kinds of sub-stream: it tells a stranger nothing.
-pub const PROTOCOL: StreamProtocol = StreamProtocol::new("/peerage/group-mux/1");
+pub const PROTOCOL: StreamProtocol = StreamProtocol::new("/peerage/group-mux/2");
 
 /// The acceptor takes the stream.
 pub(super) const ACCEPTED: u8 = 1;
