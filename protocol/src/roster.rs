@@ -223,12 +223,16 @@ impl Roster {
         if !self.revocations.insert(signed, verified) {
             return Ok(Settled::default());
         }
-        if let Some(gmc) = voided {
-            self.known
-                .entry(subject)
-                .or_default()
-                .voided
-                .insert(id, gmc);
+        // An earlier version may have carried another chain, or the only one known of the subject: who
+        // never saw that version must decide alike.
+        let known = self.known.entry(subject).or_default();
+        match voided {
+            Some(gmc) => known.voided.insert(id, gmc),
+            None => known.voided.remove(&id),
+        };
+        if known.credentials().next().is_none() {
+            self.known.remove(&subject);
+            self.members.remove(&subject);
         }
         let mut settled = Settled {
             news: true,

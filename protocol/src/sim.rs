@@ -38,6 +38,7 @@ mod dht;
 mod dial;
 mod disk;
 mod group;
+mod members;
 mod network;
 mod node;
 
@@ -60,6 +61,7 @@ use crate::{
 };
 use disk::Question;
 pub use group::{GroupIndex, Membership};
+pub use members::removal_of;
 use network::{Exchange, Link, Travelling};
 pub use node::Ended;
 use node::{Actor, Node};
@@ -429,6 +431,7 @@ impl World {
                 if let Event::Synchronised { replica } = &event {
                     self.nodes[node].synchronised.insert(*replica);
                 }
+                self.keep_renewed(node, &event);
                 let at = self.elapsed;
                 self.nodes[node].events.push((at, event));
             }

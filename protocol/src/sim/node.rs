@@ -312,7 +312,12 @@ impl World {
         }
     }
 
-    fn change(&mut self, node: NodeIndex, group: GroupIndex, change: Change) -> CommandId {
+    pub(super) fn change(
+        &mut self,
+        node: NodeIndex,
+        group: GroupIndex,
+        change: Change,
+    ) -> CommandId {
         let command = self.nodes[node].next_command;
         self.nodes[node].next_command += 1;
         if let Some(replica) = self.replica(node, group) {
