@@ -23,6 +23,7 @@ mod presence;
 mod properties;
 mod quota;
 mod removal;
+mod renewal;
 mod status;
 mod sync;
 

@@ -392,6 +392,7 @@ impl Engine {
             self.close_link(replica, peer, "proof lapsed", now);
         }
         self.warn_of_expiry(replica, now);
+        self.renew_others(replica, now);
     }
 
     /// Forgets a link the network half has already closed.
