@@ -376,7 +376,7 @@ fn a_member_joins_once_and_nobody_leaves_by_going_offline() {
 }
 
 #[test]
-fn clocks_that_differ_by_minutes_do_not_hide_anybody() {
+fn c3_clocks_that_differ_by_minutes_do_not_hide_anybody() {
     let mut world = World::new(Config::from_env(15));
     let group = world.create_group_with(policy(PresencePolicy::All));
     let nodes = world.populate(group, 3);
@@ -398,7 +398,7 @@ fn clocks_that_differ_by_minutes_do_not_hide_anybody() {
 
 /// A member that speaks for the node of another, and an Admin that changes what another's node says.
 #[test]
-fn a1_nobody_speaks_for_the_node_of_another_member() {
+fn nobody_speaks_for_the_node_of_another_member() {
     let (mut world, group, nodes) = club(16, PresencePolicy::All, 3);
     assert!(world.run_until(MINUTE, |w| all_see_all(w, &nodes, group)));
     let (admin, victim) = (nodes[0], nodes[2]);
