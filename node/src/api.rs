@@ -25,6 +25,7 @@ mod identities;
 mod invitations;
 mod layers;
 mod node;
+mod properties;
 #[allow(unused_qualifications, reason = "in what utoipa's macro writes")]
 mod records;
 mod socket;
@@ -170,6 +171,10 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(groups::connect_at))
         .routes(routes!(groups::close))
         .routes(routes!(groups::members))
+        .routes(routes!(properties::show, properties::change))
+        .routes(routes!(properties::nodes))
+        .routes(routes!(properties::node))
+        .routes(routes!(properties::presence))
         .routes(routes!(groups::neighbours))
         .routes(routes!(groups::fingerprint))
         .routes(routes!(invitations::create))

@@ -26,6 +26,7 @@ use zeroize::Zeroizing;
 use crate::{
     Error, Node, Result,
     clock::Clock,
+    deferring::Deferring,
     event::MAX_LAG,
     folder::DataFolder,
     handle::{Inner, Replicas},
@@ -131,7 +132,9 @@ impl Builder {
         rng.fill_bytes(&mut boot);
         rng.fill_bytes(&mut seed);
         let peer = network.peer();
+        let deferring = Deferring::default();
         let mut run = Run {
+            deferring: deferring.clone(),
             engine: Engine::new(peer, boot, seed),
             network,
             clock: clock.clone(),
@@ -161,6 +164,7 @@ impl Builder {
             shelf: vault.shelf().clone(),
             vault: Mutex::new(vault),
             replicas: Replicas::default(),
+            deferring,
             stopped: stopped.clone(),
         });
         let run = tokio::spawn(async move {

@@ -18,6 +18,7 @@ mod id;
 mod input;
 mod invite;
 mod output;
+mod presence;
 mod record;
 mod status;
 mod up;

@@ -2,11 +2,16 @@
 
 use libp2p::{Multiaddr, PeerId};
 use peerage_protocol::{
-    engine::{Change, ChangeError, ConnectFailure, OpenGroup, Status},
+    engine::{Change, ChangeError, ConnectFailure, OpenGroup, PresenceWish, Status},
     gmc::VerifiedGmc,
     neighbours::Neighbour,
+    presence::Seen,
+    properties::Properties,
 };
-use peerage_records::{codec::SignedRecord, id::ReplicaId};
+use peerage_records::{
+    codec::SignedRecord,
+    id::{IdentityKey, ReplicaId},
+};
 use tokio::sync::oneshot;
 
 /// One request; the sender waits for the reply.
@@ -32,6 +37,7 @@ pub(crate) enum Command {
         Change,
         oneshot::Sender<Result<SignedRecord, ChangeError>>,
     ),
+    Presence(ReplicaId, PresenceWish, oneshot::Sender<()>),
     View(ReplicaId, oneshot::Sender<Option<View>>),
     Network(oneshot::Sender<NetworkView>),
     Shutdown(oneshot::Sender<()>),
@@ -45,6 +51,12 @@ pub(crate) struct View {
     pub(crate) neighbours: Vec<(PeerId, Neighbour)>,
     pub(crate) synchronised: bool,
     pub(crate) status: Status,
+    pub(crate) properties: Option<Properties>,
+    pub(crate) is_creator: bool,
+    /// The nodes that are present now, by member.
+    pub(crate) present: Vec<(IdentityKey, Seen)>,
+    /// What is said about our node.
+    pub(crate) attributes: Option<String>,
 }
 
 /// The network at one moment.

@@ -11,6 +11,7 @@ use std::{io, path::PathBuf};
 use peerage_protocol::{
     engine::ConnectFailure, gmc::GmcError, identity::IdentityError, invitation::InvitationError,
     name::NameError,
+    properties::PropertiesError,
 };
 use peerage_records::{record::DraftError, store::StoreError, validate::Rejection};
 
@@ -238,6 +239,15 @@ pub enum Error {
         /// How far it got.
         reason: ConnectFailure,
     },
+    /// No node with this peer id is present in the group.
+    #[error("no node {peer_id} is present in the group")]
+    NodeNotFound {
+        /// The peer id.
+        peer_id: String,
+    },
+    /// A property of a group is outside its limits, or a record beyond those of its group.
+    #[error(transparent)]
+    Properties(#[from] PropertiesError),
     /// The member's role does not allow it.
     #[error("not authorised: {reason}")]
     NotAuthorised {

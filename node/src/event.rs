@@ -7,7 +7,7 @@ use std::{collections::VecDeque, sync::Arc};
 
 use futures::Stream;
 use peerage_records::{
-    id::ReplicaId,
+    id::{RecordType, ReplicaId},
     store::{Change, ChangeKind, Origin},
     time::Timestamp,
 };
@@ -58,6 +58,7 @@ pub(crate) fn of_change(group: &str, change: &Change) -> GroupEvent {
             Origin::Local => EventOrigin::Local,
             Origin::Remote => EventOrigin::Remote,
         }),
+        node: None,
         detail: None,
     }
 }
@@ -77,8 +78,15 @@ pub(crate) fn of_moment(
         record: None,
         record_type: None,
         origin: None,
+        node: None,
         detail,
     }
+}
+
+/// Whether a record event is about a node's presence, which is told in events of its own: that a
+/// record was refreshed is nothing to an application.
+fn is_presence(event: &GroupEvent) -> bool {
+    event.record_type.as_deref() == Some(RecordType::PRESENCE.to_string().as_str())
 }
 
 /// Reads one replica's events: first what is kept, then what happens.
@@ -135,7 +143,9 @@ impl Reader {
                     }
                     Some(sequence) => {
                         self.cursor = sequence;
-                        return Ok(Some(told.event.clone()));
+                        if !is_presence(&told.event) {
+                            return Ok(Some(told.event.clone()));
+                        }
                     }
                     None => return Ok(Some(told.event.clone())),
                 },
@@ -168,7 +178,9 @@ impl Reader {
         }
         for change in &kept.changes {
             self.cursor = self.cursor.max(change.sequence);
-            self.ready.push_back(of_change(&self.group, change));
+            if change.record_type != RecordType::PRESENCE {
+                self.ready.push_back(of_change(&self.group, change));
+            }
         }
         self.behind = self.cursor < kept.newest;
         Ok(())

@@ -5,6 +5,7 @@ mod identity;
 mod inner;
 mod joining;
 mod life;
+mod properties;
 mod remembered;
 
 use std::{fmt, sync::Arc, thread};

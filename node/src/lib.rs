@@ -43,6 +43,7 @@ mod builder;
 pub mod cli;
 pub mod clock;
 mod command;
+mod deferring;
 pub mod error;
 mod event;
 pub mod folder;

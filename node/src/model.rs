@@ -8,6 +8,7 @@ mod event;
 mod group;
 mod identity;
 mod invitation;
+mod properties;
 mod record;
 mod requests;
 mod status;
@@ -16,6 +17,8 @@ mod text;
 pub use event::{EventKind, EventOrigin, GroupEvent};
 pub use group::{ConnectRequest, GroupInfo, GroupStatus, MemberInfo, NeighbourInfo, NewGroup};
 pub use identity::{IdentityInfo, NewIdentity};
+pub(crate) use properties::PresenceWanted;
+pub use properties::{GroupChange, GroupProperties, NodeInfo, PresenceRequest};
 pub use record::{AttributeInfo, AttributeScalar, AttributeType, RecordInfo, RecordList};
 pub use requests::{
     CardText, ExportRequest, ExportedIdentity, FingerprintInfo, IdentityChange, ImportRequest,
@@ -23,4 +26,5 @@ pub use requests::{
     RecordPut,
 };
 pub use status::{NodeStatus, Problem};
+pub(crate) use text::parse_duration;
 pub use text::{instant_text, parse_expiry, parse_instant};

@@ -17,6 +17,7 @@ use peerage_protocol::{
         translate::{Counts, Network},
     },
     revocation::Cause,
+    presence::PresenceChange,
 };
 use peerage_records::{
     codec::SignedRecord,
@@ -32,6 +33,7 @@ use crate::{
     Result,
     clock::Clock,
     command::{Command, NetworkView, View},
+    deferring::Deferring,
     event::{self, Told as EventTold},
     metrics::Metrics,
     model::{EventKind, GroupStatus, instant_text},
@@ -68,6 +70,8 @@ pub(crate) struct Run {
     /// Attempts to connect to addresses, and who waits for them.
     pub(crate) attempts: HashMap<CommandId, oneshot::Sender<Result<PeerId, ConnectFailure>>>,
     pub(crate) next_command: CommandId,
+    /// Groups in which nothing expires now.
+    pub(crate) deferring: Deferring,
     /// What the metrics have been told of the network.
     pub(crate) counted: Counts,
     /// Nodes to enter the cloud through, dialled again while nobody is connected.
@@ -83,6 +87,8 @@ pub(crate) enum Notice {
     Renewed(ReplicaId, VerifiedGmc),
     /// These neighbours are worth trying next time.
     Neighbours(ReplicaId, Vec<(PeerId, Vec<Multiaddr>)>),
+    /// The group has these friendly name and comment.
+    Named(ReplicaId, String, String),
 }
 
 impl Run {
@@ -172,6 +178,9 @@ impl Run {
 
     async fn sweep(&mut self) {
         for replica in self.open.keys().copied().collect::<Vec<_>>() {
+            if self.deferring.holds(&replica) {
+                continue;
+            }
             if self.storing.expire(replica).await.is_err() {
                 return;
             }
@@ -197,6 +206,7 @@ impl Run {
                 self.open
                     .insert(replica, open.gmc.root().name().to_string());
                 self.handle(Input::Open(open));
+                self.count_groups();
                 let _ = done.send(());
             }
             Command::Connect(replica, known, done) => {
@@ -223,6 +233,7 @@ impl Run {
             Command::Close(replica, done) => {
                 self.handle(Input::Close { replica });
                 self.open.remove(&replica);
+                self.deferring.set(replica, false);
                 self.count_groups();
                 let _ = done.send(());
             }
@@ -235,6 +246,10 @@ impl Run {
                     replica,
                     change,
                 });
+            }
+            Command::Presence(replica, wish, done) => {
+                self.handle(Input::Presence { replica, wish });
+                let _ = done.send(());
             }
             Command::View(replica, reply) => {
                 let _ = reply.send(self.view(&replica));
@@ -263,6 +278,15 @@ impl Run {
                 .collect(),
             synchronised: view.synchronised,
             status: view.status,
+            online: view.online,
+            properties: view.properties.cloned(),
+            is_creator: view.is_creator,
+            present: view
+                .presence
+                .present(self.clock.timestamp())
+                .map(|(member, seen)| (*member, seen.clone()))
+                .collect(),
+            attributes: view.attributes.map(ToOwned::to_owned),
         })
     }
 
@@ -352,6 +376,36 @@ impl Run {
                 tracing::warn!(group = %self.group_name(&replica), %until, "our membership ends soon");
                 let detail = Some(format!("ends {until}"));
                 self.tell(replica, EventKind::CredentialExpiring, detail);
+            Event::PresenceChanged {
+                replica,
+                member,
+                peer,
+                change,
+            } => {
+                let kind = match change {
+                    PresenceChange::Connected => EventKind::MemberConnected,
+                    PresenceChange::Disconnected => EventKind::MemberDisconnected,
+                    PresenceChange::Updated => EventKind::MemberUpdated,
+                };
+                let detail = self.member_name(&replica, &member);
+                let at = self.clock.timestamp();
+                let mut event = event::of_moment(&self.group_name(&replica), kind, at, detail);
+                event.node = Some(peer.to_string());
+                self.publish(replica, event);
+            }
+            Event::PropertiesChanged { replica } => {
+                self.count_groups();
+                if let Some(properties) =
+                    self.engine.view(&replica).and_then(|view| view.properties)
+                {
+                    let named = Notice::Named(
+                        replica,
+                        properties.friendly_name.clone(),
+                        properties.comment.clone(),
+                    );
+                    let _ = self.notices.send(named);
+                }
+                self.tell(replica, EventKind::PropertiesChanged, None);
             }
             Event::NeighbourConnected {
                 replica,
@@ -534,6 +588,13 @@ impl Run {
             .set_groups_online(views().filter(|view| view.online).count());
         self.metrics
             .set_neighbours(views().map(|view| view.neighbours.len()).sum());
+        for (replica, _) in &self.open {
+            let deferring = self
+                .engine
+                .view(replica)
+                .is_some_and(|view| view.defers_expiry());
+            self.deferring.set(*replica, deferring);
+        }
     }
 
     /// Takes all groups offline, lets the withdrawals out and the store finish.

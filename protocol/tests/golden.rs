@@ -3,7 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a step that fails fails the test")]
 
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, time::Duration};
 
 use peerage_protocol::{
     binding::NodeBinding,
@@ -12,6 +12,8 @@ use peerage_protocol::{
     identity::{Identity, IdentityCard},
     invitation::{Invitation, InvitationDraft},
     name::PeerName,
+    presence::NodePresence,
+    properties::{PresencePolicy, Properties},
     secret::DiscoverySecret,
 };
 use peerage_records::time::Timestamp;
@@ -83,6 +85,42 @@ fn bindings_of_version_1_are_read() {
     assert_eq!(binding.boot(), [5; 16]);
 }
 
+fn properties() -> Properties {
+    Properties {
+        friendly_name: "Chess club".into(),
+        comment: "every Tuesday".into(),
+        membership_lifetime: Some(Duration::from_secs(28 * 86_400)),
+        presence_lifetime: Duration::from_secs(600),
+        presence: PresencePolicy::About(100),
+        defer_expiry: true,
+        max_record_bytes: Some(4_096),
+    }
+}
+
+#[test]
+fn properties_of_version_1_are_read() {
+    let bytes = hex("properties-v1.hex");
+    assert_eq!(Properties::decode(&bytes), Ok(properties()));
+    assert_eq!(properties().encode(), bytes);
+}
+
+fn presence() -> NodePresence {
+    let address = "/ip4/192.0.2.1/udp/3587/quic-v1".parse().unwrap();
+    NodePresence::online(peer(), [5; 16], &[address], Some("back at eight".into()), 7)
+}
+
+#[test]
+fn presence_of_version_1_is_read() {
+    for (name, node) in [
+        ("presence-v1.hex", presence()),
+        ("presence-gone-v1.hex", NodePresence::gone(peer(), [5; 16])),
+    ] {
+        let bytes = hex(name);
+        assert_eq!(node.encode(), bytes);
+        assert_eq!(NodePresence::decode(&bytes), Ok(node));
+    }
+}
+
 #[test]
 fn derived_keys_do_not_change() {
     // Peers of different versions would not find each other.
@@ -124,6 +162,12 @@ fn write_golden_files() {
         ("group-v1.txt", format!("{}\n", group.root().name())),
         ("invitation-v1.txt", invitation.to_block()),
         ("binding-v1.hex", hex(binding.encode())),
+        ("properties-v1.hex", hex(&properties().encode())),
+        ("presence-v1.hex", hex(&presence().encode())),
+        (
+            "presence-gone-v1.hex",
+            hex(&NodePresence::gone(peer(), [5; 16]).encode()),
+        ),
         ("derived-v1.hex", hex(&secret.derive("golden"))),
     ] {
         fs::write(path(name), content).unwrap();

@@ -229,7 +229,7 @@ fn a_record_beyond_the_groups_limit_is_not_published() {
 
 /// An Admin that makes up properties, in the group's name and in its own.
 #[test]
-fn a1_forged_properties_are_believed_by_nobody() {
+fn forged_properties_are_believed_by_nobody() {
     let (mut world, group, nodes) = club(9);
     let admin = world.add_node();
     world.enrol(admin, group, Role::Admin);

@@ -1,6 +1,8 @@
 //! Groups over HTTP.
 
 use axum::{Json, extract::State, http::StatusCode, response::Response};
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::{
     Api,
@@ -145,16 +147,41 @@ pub(super) async fn close(
     api.group(&group, &whom).await?.info().await.map(Json)
 }
 
-/// Members of a group
+/// Which members.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Which {
+    /// The member on this node, where several of its identities are in the group.
+    identity: Option<String>,
+    /// Only those with a node that is present.
+    #[serde(default)]
+    present: bool,
+    /// Only the one with this peer name.
+    member: Option<String>,
+}
+
+/// Members of a group, this node's first
 #[utoipa::path(get, path = "/v1/groups/{group}/members", tag = "groups",
-    params(("group" = String, Path, description = "Peer name, a unique start of it, or the friendly name"), AsWhom),
+    params(("group" = String, Path, description = "Peer name, a unique start of it, or the friendly name"), Which),
     responses((status = 200, body = Vec<MemberInfo>), (status = "default", description = "an error", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn members(
     State(api): State<Api>,
     Names(group): Names<String>,
-    Asked(whom): Asked<AsWhom>,
+    Asked(which): Asked<Which>,
 ) -> Result<Json<Vec<MemberInfo>>, Error> {
-    api.group(&group, &whom).await?.members().await.map(Json)
+    let whom = AsWhom {
+        identity: which.identity,
+    };
+    let mut members = api.group(&group, &whom).await?.members().await?;
+    members.retain(|member| {
+        (member.present || !which.present)
+            && which
+                .member
+                .as_ref()
+                .is_none_or(|name| member.name == *name)
+    });
+    Ok(Json(members))
 }
 
 /// Members connected to this node now

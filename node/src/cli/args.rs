@@ -275,6 +275,11 @@ pub enum GroupCommand {
     /// Show one group, its neighbours and its fingerprint
     #[command(after_help = "Example:\n  peerage group show Chess")]
     Show(GroupName),
+    /// Change a group's name, comment and policies; its creator alone may
+    #[command(
+        after_help = "Examples:\n  peerage group set Chess --comment 'every Tuesday'\n  peerage group set Chess --membership-lifetime 28d --presence-lifetime 10m\n  peerage group set Chess --presence 100 --defer-expiry true --max-record-bytes 0"
+    )]
+    Set(GroupSetArgs),
     /// Open a group that was closed, without connecting
     #[command(after_help = "Example:\n  peerage group open Chess")]
     Open(GroupName),
@@ -297,6 +302,44 @@ pub enum GroupCommand {
     /// Delete the membership and this node's copy of the records
     #[command(after_help = "Example:\n  peerage group delete Chess")]
     Delete(GroupName),
+}
+
+/// `peerage group set`
+#[derive(Debug, Clone, Args)]
+pub struct GroupSetArgs {
+    /// The group
+    #[command(flatten)]
+    pub group: GroupName,
+    /// Shown to people, up to 255 characters
+    #[arg(long, value_name = "NAME")]
+    pub friendly_name: Option<String>,
+    /// What the group is for, up to 255 characters
+    #[arg(long)]
+    pub comment: Option<String>,
+    /// How long memberships last when nobody says otherwise: 8h to 10 years, or none
+    #[arg(long, value_name = "DURATION|none")]
+    pub membership_lifetime: Option<String>,
+    /// How long a node is shown after it was last heard of: 5m to 30d
+    #[arg(long, value_name = "DURATION")]
+    pub presence_lifetime: Option<String>,
+    /// Which nodes show that they are online: all, none, or about so many
+    #[arg(long, value_name = "all|none|NUMBER")]
+    pub presence: Option<String>,
+    /// Whether a node without a neighbour keeps what has expired until it has one again
+    #[arg(long, value_name = "BOOL")]
+    pub defer_expiry: Option<bool>,
+    /// The largest record members publish, 1024 or more; 0 is no limit
+    #[arg(long, value_name = "BYTES")]
+    pub max_record_bytes: Option<u32>,
+}
+
+/// When a node is shown to the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ShowArg {
+    /// Whatever the group's policy
+    Always,
+    /// As the group's policy says
+    Policy,
 }
 
 /// `peerage invite …`
@@ -380,9 +423,56 @@ pub struct JoinArgs {
 /// `peerage member …`
 #[derive(Debug, Subcommand)]
 pub enum MemberCommand {
-    /// List the members
-    #[command(after_help = "Example:\n  peerage member ls --group Chess")]
-    Ls(GroupArg),
+    /// List the members, this node's first
+    #[command(
+        after_help = "Examples:\n  peerage member ls --group Chess\n  peerage member ls --present"
+    )]
+    Ls {
+        /// The group
+        #[command(flatten)]
+        group: GroupArg,
+        /// Only those who are online
+        #[arg(long)]
+        present: bool,
+    },
+    /// List the nodes that are online, or show one
+    #[command(
+        after_help = "Examples:\n  peerage member nodes --group Chess\n  peerage member nodes local"
+    )]
+    Nodes {
+        /// The group
+        #[command(flatten)]
+        group: GroupArg,
+        /// A node's peer id, or local for this node
+        peer_id: Option<String>,
+    },
+    /// Tell the members something about this node
+    #[command(
+        after_help = "Examples:\n  peerage member attributes 'back at eight' --group Chess\n  peerage member attributes --clear"
+    )]
+    Attributes {
+        /// The group
+        #[command(flatten)]
+        group: GroupArg,
+        /// What to tell them, up to 1024 bytes
+        #[arg(required_unless_present = "clear", conflicts_with = "clear")]
+        text: Option<String>,
+        /// Tell them nothing any more
+        #[arg(long)]
+        clear: bool,
+    },
+    /// Show this node as online whatever the group's policy, until the node ends
+    #[command(
+        after_help = "Examples:\n  peerage member presence always --group Chess\n  peerage member presence policy"
+    )]
+    Presence {
+        /// The group
+        #[command(flatten)]
+        group: GroupArg,
+        /// When
+        #[arg(value_enum)]
+        show: ShowArg,
+    },
 }
 
 /// Content of a record, from one place.

@@ -3,15 +3,19 @@
 use serde::Serialize;
 
 use super::{
-    args::{GroupArg, GroupCommand, GroupName, MemberCommand},
+    args::{GroupArg, GroupCommand, GroupName, MemberCommand, ShowArg},
     client::Client,
     failure::Failure,
     id::Deleted,
     output::{Output, fields, harmless, short_time, table, yes},
+    presence,
 };
 use crate::{
     api::segment,
-    model::{ConnectRequest, FingerprintInfo, GroupInfo, MemberInfo, NeighbourInfo, NewGroup},
+    model::{
+        ConnectRequest, FingerprintInfo, GroupInfo, GroupProperties, MemberInfo, NeighbourInfo, NewGroup,
+        PresenceRequest,
+    },
 };
 
 pub(super) async fn run(
@@ -41,6 +45,7 @@ pub(super) async fn run(
             output.show(&groups, |groups| group_table(groups))
         }
         GroupCommand::Show(name) => show(client, name.into(), output).await,
+        GroupCommand::Set(args) => presence::set(client, args, output).await,
         GroupCommand::Open(name) => act(client, name.into(), "/open", output).await,
         GroupCommand::Connect { group, addresses } if addresses.is_empty() => {
             act(client, group.into(), "/connect", output).await
@@ -67,10 +72,28 @@ pub(super) async fn member(
     output: Output,
 ) -> Result<(), Failure> {
     match command {
-        MemberCommand::Ls(group) => {
-            let path = client.group(&group).await?.below("/members");
+        MemberCommand::Ls { group, present } => {
+            let path = client.group(&group).await?;
+            let path = path.asking("/members", if present { "present=true" } else { "" });
             let members: Vec<MemberInfo> = client.get(&path).await?;
             output.show(&members, |members| member_table(members))
+        }
+        MemberCommand::Nodes { group, peer_id } => {
+            presence::nodes(client, &group, peer_id, output).await
+        }
+        MemberCommand::Attributes { group, text, clear } => {
+            let request = PresenceRequest {
+                attributes: (clear || text.is_some()).then(|| text.unwrap_or_default()),
+                forced: None,
+            };
+            presence::say(client, &group, &request, output).await
+        }
+        MemberCommand::Presence { group, show } => {
+            let request = PresenceRequest {
+                attributes: None,
+                forced: Some(show == ShowArg::Always),
+            };
+            presence::say(client, &group, &request, output).await
         }
     }
 }
@@ -133,18 +156,28 @@ async fn show(client: &Client, group: GroupArg, output: Output) -> Result<(), Fa
     struct Shown {
         #[serde(flatten)]
         group: GroupInfo,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        properties: Option<GroupProperties>,
         fingerprint: String,
         neighbour_list: Vec<NeighbourInfo>,
     }
     let path = client.group(&group).await?;
     let fingerprint: FingerprintInfo = client.get(&path.below("/fingerprint")).await?;
+    let group: GroupInfo = client.get(&path.below("")).await?;
+    // They are known once another member has told.
+    let properties = match group.synchronised {
+        true => Some(client.get(&path.below("/properties")).await?),
+        false => None,
+    };
     let shown = Shown {
-        group: client.get(&path.below("")).await?,
+        group,
+        properties,
         fingerprint: fingerprint.fingerprint,
         neighbour_list: client.get(&path.below("/neighbours")).await?,
     };
     output.show(&shown, |shown| {
         let mut rows = group_rows(&shown.group);
+        rows.extend(shown.properties.iter().flat_map(presence::property_rows));
         rows.push(("fingerprint", shown.fingerprint.clone()));
         let neighbours = neighbour_table(&shown.neighbour_list);
         format!("{}\n\n{neighbours}", fields(&rows))
@@ -212,6 +245,7 @@ fn member_table(members: &[MemberInfo]) -> String {
             "NAME",
             "ROLES",
             "HERE",
+            "ONLINE",
             "VALID UNTIL",
             "INVITED BY",
         ],
@@ -221,12 +255,18 @@ fn member_table(members: &[MemberInfo]) -> String {
                 (false, true) => "connected",
                 (false, false) => "",
             };
+            let nodes = match member.nodes.len() {
+                0 => String::new(),
+                1 => "yes".to_owned(),
+                nodes => format!("{nodes} nodes"),
+            };
             let until = short_time(&member.valid_until);
             [
                 harmless(&member.friendly_name),
                 member.name.clone(),
                 member.roles.join(", "),
                 here.to_owned(),
+                nodes,
                 if member.expired {
                     format!("{until} (expired)")
                 } else {

@@ -6,6 +6,7 @@ use peerage_protocol::{
     identity::IdentityError,
     invitation::InvitationError,
     name::NameError,
+    properties::PropertiesError,
 };
 use peerage_records::{
     judge::Refusal,
@@ -109,6 +110,21 @@ pub(super) fn gmc(error: &GmcError) -> Facts {
         GmcError::NoRole => as_original("invalid_role", FixInput, "PEER_E_INVALID_ROLE_PROPERTY"),
         GmcError::BadFriendlyName(error) => name(error),
         _ => as_original("invalid_credential", FixInput, "PEER_E_INVALID_CREDENTIAL"),
+    }
+}
+
+pub(super) fn properties(error: &PropertiesError) -> Facts {
+    match error {
+        PropertiesError::RecordTooLarge { .. } => as_original(
+            "record_too_large",
+            FixInput,
+            "PEER_E_MAX_RECORD_SIZE_EXCEEDED",
+        ),
+        _ => as_original(
+            "invalid_properties",
+            FixInput,
+            "PEER_E_INVALID_GROUP_PROPERTIES",
+        ),
     }
 }
 

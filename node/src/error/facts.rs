@@ -1,6 +1,8 @@
 //! What is known about each error: its stable code, its kind, the original's name for it,
 //! and the command that most likely helps.
 
+use peerage_protocol::properties::PropertiesError;
+
 use super::{
     Error,
     ErrorKind::{
@@ -101,6 +103,10 @@ impl Error {
                 as_original("connect_self", FixInput, "PEER_E_CONNECT_SELF")
             }
             Self::ConnectionFailed { reason, .. } => conversions::connect(*reason),
+            Self::NodeNotFound { .. } => {
+                as_original("node_not_found", NotFound, "PEER_E_NODE_NOT_FOUND")
+            }
+            Self::Properties(error) => conversions::properties(error),
             Self::NotAuthorised { .. } => {
                 as_original("not_authorised", NotAuthorised, "PEER_E_NOT_AUTHORIZED")
             }
@@ -175,6 +181,10 @@ impl Error {
             }
             Self::Gmc(_) | Self::Invitation(_) => {
                 "look at the invitation with: peerage invite show FILE; ask for a new one"
+            }
+            Self::NodeNotFound { .. } => "list the nodes with: peerage member nodes",
+            Self::Properties(PropertiesError::RecordTooLarge { .. }) => {
+                "see the group's limit with: peerage group show"
             }
             Self::RecordNotFound { .. } => "list the records with: peerage record ls",
             Self::Busy | Self::TimedOut { .. } => "try again in a moment",

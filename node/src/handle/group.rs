@@ -22,6 +22,7 @@ use super::{
     Inner, Life,
     inner::{blocking, undivided},
     life::Turn,
+    properties::attributes_key,
     remembered::note_key,
 };
 use crate::{
@@ -29,7 +30,9 @@ use crate::{
     command::{Command, View},
     event::{EventStream, Reader},
     folder::Membership,
-    model::{GroupInfo, GroupStatus, MemberInfo, NeighbourInfo, RecordInfo, instant_text},
+    model::{
+        GroupInfo, GroupStatus, MemberInfo, NeighbourInfo, NodeInfo, RecordInfo, instant_text,
+    },
 };
 
 /// One identity's view of one group. Clones share it: closing one closes all of them, but not
@@ -47,7 +50,8 @@ pub struct GroupHandle {
 pub struct InviteOptions {
     /// The role of the invited member. Default: [`Role::Member`].
     pub role: Role,
-    /// When the membership ends. Default: with the inviter's own.
+    /// When the membership ends. Default: as the group's properties say, or else with the inviter's
+    /// own.
     pub expires: Option<Timestamp>,
     /// A word to the invited, at most 255 characters; everybody on the way can read it.
     pub note: Option<String>,
@@ -172,6 +176,7 @@ impl GroupHandle {
                 .storing
                 .ask(move |store| {
                     store.delete_note(&note_key(&replica))?;
+                    store.delete_note(&attributes_key(&replica))?;
                     store.drop_replica(replica)
                 })
                 .await;
@@ -239,9 +244,7 @@ impl GroupHandle {
         let view = self.view().await?;
         // Who has not met another member yet does not know who is one (GRP-210).
         if !view.synchronised {
-            return Err(Error::GroupNotReady {
-                group: self.name.clone(),
-            });
+            return Err(self.not_ready());
         }
         let bootstrap = self.bootstrap(&view).await?;
         let membership = self.membership()?;
@@ -255,7 +258,10 @@ impl GroupHandle {
                 .iter()
                 .find(|member| member.subject() == card.key());
             let mut issued = IssueOptions::new(options.role);
-            issued.not_after = options.expires;
+            issued.not_after = options.expires.or_else(|| {
+                let properties = view.properties.as_ref()?;
+                properties.membership_end(now, view.gmc.not_after())
+            });
             let chain = issue(&identity, &view.gmc, &card, current, &issued, now, &mut rng)?;
             let draft = InvitationDraft {
                 chain,
@@ -274,7 +280,7 @@ impl GroupHandle {
         .await
     }
 
-    /// The members known here, ourselves included, in the order of their peer names.
+    /// The members known here: ourselves first, then the others in the order of their peer names.
     ///
     /// # Errors
     /// When the handle is closed.
@@ -293,10 +299,19 @@ impl GroupHandle {
                     |m| m.subject_name().to_string(),
                 )
         };
+        let present = self.nodes_of(&view);
         let mut members: Vec<MemberInfo> = view
             .members
             .iter()
-            .map(|member| MemberInfo {
+            .map(|member| {
+                (
+                    member,
+                    nodes_of(&present, &member.subject_name().to_string()),
+                )
+            })
+            .map(|(member, nodes)| MemberInfo {
+                present: !nodes.is_empty(),
+                nodes,
                 name: member.subject_name().to_string(),
                 friendly_name: member.friendly_name().to_owned(),
                 public_key: member.subject().to_string(),
@@ -313,7 +328,7 @@ impl GroupHandle {
                 expired: !member.valid_at(now),
             })
             .collect();
-        members.sort_by(|a, b| a.name.cmp(&b.name));
+        members.sort_by(|a, b| b.myself.cmp(&a.myself).then_with(|| a.name.cmp(&b.name)));
         Ok(members)
     }
 
@@ -367,7 +382,7 @@ impl GroupHandle {
     /// When there is none with this id, it was deleted, or it has expired.
     pub async fn get(&self, id: RecordId) -> Result<RecordInfo> {
         self.ready().await?;
-        let (replica, now) = (self.replica, self.inner.clock.timestamp());
+        let (replica, now) = (self.replica, self.reading_time());
         let found = self
             .inner
             .storing
@@ -385,7 +400,7 @@ impl GroupHandle {
     /// When the handle is closed or the store fails.
     pub async fn list(&self, query: RecordQuery) -> Result<Vec<RecordInfo>> {
         self.ready().await?;
-        let (replica, now) = (self.replica, self.inner.clock.timestamp());
+        let (replica, now) = (self.replica, self.reading_time());
         let found = self
             .inner
             .storing
@@ -461,7 +476,7 @@ impl GroupHandle {
         Ok(data_encoding::HEXLOWER.encode(&digest))
     }
 
-    async fn change(&self, change: Change, id: Option<RecordId>) -> Result<RecordInfo> {
+    pub(super) async fn change(&self, change: Change, id: Option<RecordId>) -> Result<RecordInfo> {
         self.ready().await?;
         let result = self
             .inner
@@ -477,9 +492,11 @@ impl GroupHandle {
             ChangeError::NotOpen => Error::GroupGone {
                 group: self.name.clone(),
             },
-            ChangeError::NotReady => Error::GroupNotReady {
-                group: self.name.clone(),
+            ChangeError::NotReady => self.not_ready(),
+            ChangeError::NotCreator => Error::NotAuthorised {
+                reason: error.to_string(),
             },
+            ChangeError::Properties(error) => error.into(),
             ChangeError::NotFound => Error::RecordNotFound {
                 id: id.map(|id| id.to_string()).unwrap_or_default(),
             },
@@ -523,7 +540,7 @@ impl GroupHandle {
         found.ok_or_else(|| self.over())
     }
 
-    async fn view(&self) -> Result<View> {
+    pub(super) async fn view(&self) -> Result<View> {
         self.ready().await?;
         let view = self.inner.view(self.replica).await?;
         view.ok_or_else(|| self.over())
@@ -564,11 +581,40 @@ impl GroupHandle {
         Err(self.over())
     }
 
+    pub(super) fn inner(&self) -> &Arc<Inner> {
+        &self.inner
+    }
+
+    pub(super) fn replica(&self) -> ReplicaId {
+        self.replica
+    }
+
+    pub(super) fn not_ready(&self) -> Error {
+        Error::GroupNotReady {
+            group: self.name.clone(),
+        }
+    }
+
+    /// As of when records are read.
+    fn reading_time(&self) -> Timestamp {
+        let now = self.inner.clock.timestamp();
+        self.inner.deferring.reading_time(&self.replica, now)
+    }
+
     fn over(&self) -> Error {
         Error::GroupGone {
             group: self.name.clone(),
         }
     }
+}
+
+/// A member's nodes among those present.
+fn nodes_of(present: &[NodeInfo], member: &str) -> Vec<NodeInfo> {
+    present
+        .iter()
+        .filter(|node| node.member == member)
+        .cloned()
+        .collect()
 }
 
 fn roles(gmc: &VerifiedGmc) -> Vec<String> {

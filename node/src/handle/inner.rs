@@ -7,7 +7,7 @@ use std::{
 };
 
 use libp2p::PeerId;
-use peerage_protocol::{engine::OpenGroup, gmc};
+use peerage_protocol::{engine::OpenGroup, gmc, properties::Properties};
 use peerage_records::{
     id::ReplicaId,
     store::{Partition, RecordQuery},
@@ -18,12 +18,14 @@ use tokio_util::sync::CancellationToken;
 use super::{
     GroupHandle,
     life::{Life, Replicas, Turn},
+    properties::attributes_key,
     remembered::note_key,
 };
 use crate::{
     Error, Result, Settings,
     clock::Clock,
     command::{Command, NetworkView, View},
+    deferring::Deferring,
     event,
     folder::{DataFolder, Membership},
     metrics::Metrics,
@@ -31,7 +33,7 @@ use crate::{
     vault::{Known, Shelf, Vault},
 };
 
-/// Members read into a roster at once when a group is opened.
+/// Records about the group itself that are read at once when it is opened.
 const MEMBERS_PAGE: usize = 512;
 
 /// What every handle shares.
@@ -49,6 +51,7 @@ pub(crate) struct Inner {
     /// Held while the disk is written; only on threads that may wait.
     pub(crate) vault: Mutex<Vault>,
     pub(crate) replicas: Replicas,
+    pub(crate) deferring: Deferring,
     /// The run loop or the store has ended.
     pub(crate) stopped: CancellationToken,
 }
@@ -187,6 +190,7 @@ impl Inner {
                 }
             })
             .await?;
+        let attributes = self.attributes(replica).await?;
         let cloud = membership
             .cloud
             .parse()
@@ -198,9 +202,13 @@ impl Inner {
             cloud,
             synchronised: membership.synchronised,
             members,
-            group_key: None,
-            founding: peerage_protocol::properties::Properties::default(),
-            attributes: None,
+            group_key: membership.group_key.clone(),
+            founding: Properties {
+                friendly_name: membership.friendly_name.clone(),
+                comment: membership.comment.clone(),
+                ..Properties::default()
+            },
+            attributes,
         };
         self.command(|done| Command::Open(Box::new(open), done))
             .await?;
@@ -264,6 +272,7 @@ impl Inner {
                 for replica in store.replicas()? {
                     if known.membership(&replica).is_none() {
                         store.delete_note(&note_key(&replica))?;
+                        store.delete_note(&attributes_key(&replica))?;
                         store.drop_replica(replica)?;
                     }
                 }

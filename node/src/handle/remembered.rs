@@ -29,6 +29,28 @@ impl Inner {
                 })
                 .await
             }
+            Notice::Named(replica, friendly_name, comment) => {
+                self.with_vault(move |vault| {
+                    let Some(membership) = vault.known().membership(&replica).cloned() else {
+                        return Ok(());
+                    };
+                    // A group without a name goes by the one nobody else has.
+                    let friendly_name = match friendly_name.is_empty() {
+                        true => membership.root()?.name().to_string(),
+                        false => friendly_name,
+                    };
+                    if (&membership.friendly_name, &membership.comment)
+                        == (&friendly_name, &comment)
+                    {
+                        return Ok(());
+                    }
+                    vault.amend(&replica, |membership| {
+                        membership.friendly_name = friendly_name;
+                        membership.comment = comment;
+                    })
+                })
+                .await
+            }
             Notice::Neighbours(replica, neighbours) => {
                 let Some(_turn) = self.replicas.shared(replica).turn().await else {
                     return Ok(());

@@ -18,7 +18,8 @@ pub enum EventKind {
     RecordExpired,
     /// A member was heard of for the first time.
     MemberJoined,
-    /// A member's certificate was replaced by a newer one.
+    /// A member's certificate was replaced by a newer one, or a node of it says something else about
+    /// itself; `node` is that node.
     MemberUpdated,
     /// A member was removed; `detail` names it, who decided, and why.
     MemberRemoved,
@@ -28,6 +29,12 @@ pub enum EventKind {
     CredentialRenewed,
     /// Our own membership ends soon; `detail` says when.
     CredentialExpiring,
+    /// A node of a member came online; `node` is that node.
+    MemberConnected,
+    /// A node of a member went offline, or was not heard of for too long; `node` is that node.
+    MemberDisconnected,
+    /// The group's properties became known or changed.
+    PropertiesChanged,
     /// A member connected to this node.
     NeighbourConnected,
     /// A member is no longer connected to this node.
@@ -58,6 +65,9 @@ impl EventKind {
             Self::MemberLeft => "member_left",
             Self::CredentialRenewed => "credential_renewed",
             Self::CredentialExpiring => "credential_expiring",
+            Self::MemberConnected => "member_connected",
+            Self::MemberDisconnected => "member_disconnected",
+            Self::PropertiesChanged => "properties_changed",
             Self::NeighbourConnected => "neighbour_connected",
             Self::NeighbourDisconnected => "neighbour_disconnected",
             Self::GroupStatus => "group_status",
@@ -81,7 +91,7 @@ pub enum EventOrigin {
 /// One event of one group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct GroupEvent {
-    /// Rises by one with each durable event (the record events). Give the last one seen as `after`
+    /// Rises with each durable event (the record events). Give the last one seen as `after`
     /// to go on without loss; other events have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sequence: Option<u64>,
@@ -100,6 +110,9 @@ pub struct GroupEvent {
     /// Where the record came from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<EventOrigin>,
+    /// The node concerned, as a libp2p peer id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
     /// More, in words or as a peer name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,

@@ -4,6 +4,8 @@ use peerage_protocol::engine::Status;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::NodeInfo;
+
 /// What an application chooses about a new group.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -125,6 +127,10 @@ pub struct MemberInfo {
     pub myself: bool,
     /// Whether the membership has ended.
     pub expired: bool,
+    /// Whether at least one node of the member says that it is online.
+    pub present: bool,
+    /// Those nodes.
+    pub nodes: Vec<NodeInfo>,
 }
 
 /// A member connected to this node now.

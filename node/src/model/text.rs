@@ -47,6 +47,18 @@ pub fn parse_expiry(text: &str, now: Timestamp) -> Result<Timestamp, String> {
     }
 }
 
+/// Reads a duration such as `7d`, `12h` or `1w 2d`.
+///
+/// # Errors
+/// Says what is wrong with the text.
+pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
+    let span = text
+        .trim()
+        .parse::<Span>()
+        .map_err(|_| format!("{:?} is not a duration such as 28d or 12h", clip(text)))?;
+    positive(span)
+}
+
 fn positive(span: Span) -> Result<Duration, String> {
     span.to_duration(SpanRelativeTo::days_are_24_hours())
         .ok()
