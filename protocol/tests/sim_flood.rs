@@ -328,9 +328,11 @@ fn q6_members_that_never_finish_an_exchange_hold_a_place_for_seconds_only() {
         let membership = world.issue(group, identity, Role::Member, None);
         let shown = world.presented(slow, &membership);
         let (id, secret) = (world.group_id(group), world.secret(group).clone());
+        let roster = world.empty_roster(group);
         let gate = Gate {
             group: &id,
             secret: &secret,
+            roster: &roster,
         };
         let (local, peer) = (world.peer(slow), world.peer(node));
         let (_, hello) = Chooser::start(gate, &shown, &local, &peer, world.rng());

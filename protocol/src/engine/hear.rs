@@ -216,7 +216,7 @@ impl Engine {
     /// Takes a record of a reserved type that is our own and durable.
     pub(super) fn take_reserved(&mut self, replica: ReplicaId, signed: &SignedRecord, now: Now) {
         let released = self.learn_reserved(replica, signed, now);
-        self.store(replica, released, Source::Gossip, now);
+        self.store(replica, released, Source::Released, now);
     }
 
     /// Tells of a member that became known, or known better; gives back what waited for it.
