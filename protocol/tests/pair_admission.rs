@@ -477,3 +477,38 @@ fn a_full_node_names_others_to_a_content_newcomer_and_takes_a_needy_one() {
     );
     assert_eq!(inbox(&world, |i| matches!(i, Input::LinkLost { .. })), 1);
 }
+
+#[test]
+fn credentials_without_a_hello_or_out_of_turn_end_the_exchange() {
+    let (mut world, group, node) = one_node(67);
+    let raw = chooser_of(&mut world, node);
+    let membership = member(&mut world, group);
+    let shown = world.presented(raw, &membership);
+    let peer = world.peer(node);
+    // The proof of membership alone, without the Hello around it.
+    let alone = [shown.binding.to_vec(), shown.chain.to_vec()].concat();
+    let (_, answer) = send(&mut world, raw, node, alone);
+    assert!(answer.frames.is_empty() && answer.ended_after.is_some());
+    assert_eq!(refusals(&world, node), ["malformed"]);
+
+    // A second Hello where a Confirm is due.
+    world.clear_events(node);
+    let (_, frame) = hello(&mut world, raw, peer, group, &shown);
+    let (exchange, answer) = send(&mut world, raw, node, frame.clone());
+    assert_eq!(answer.frames.len(), 1);
+    world.inject(raw, Output::SendExchange { exchange, frame });
+    world.run_for(Duration::from_secs(2));
+    assert_eq!(refusals(&world, node), ["malformed"]);
+    let ended = |i: &Input| matches!(i, Input::ExchangeEnded { exchange: of } if *of == exchange);
+    assert!(world.inbox(raw).iter().any(|(_, i)| ended(i)));
+    assert!(world.neighbours(node, group).is_empty());
+
+    // More after the end of it.
+    world.clear_events(node);
+    let (exchange, _) = send(&mut world, raw, node, b"nonsense".to_vec());
+    let frame = b"and more".to_vec();
+    world.inject(raw, Output::SendExchange { exchange, frame });
+    world.run_for(Duration::from_secs(2));
+    assert_eq!(world.unfinished(node), 0);
+    assert!(world.neighbours(node, group).is_empty());
+}

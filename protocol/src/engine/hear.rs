@@ -31,8 +31,10 @@ pub(super) struct Storing {
 /// How records came to us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Source {
-    /// By gossip, or released after waiting.
+    /// By gossip.
     Gossip,
+    /// It had waited for its member. Gossip will not carry it on.
+    Released,
     /// In answer to a session of ours with this neighbour, over this link.
     Session(PeerId, u64),
     /// Offered by this neighbour, over this link, under this number.
@@ -77,7 +79,7 @@ impl Engine {
         if let Some(valid) = valid {
             self.store(replica, vec![valid], Source::Gossip, now);
         }
-        self.store(replica, released, Source::Gossip, now);
+        self.store(replica, released, Source::Released, now);
     }
 
     /// Takes the envelopes of one frame; tells how many went to the store.
@@ -101,7 +103,7 @@ impl Engine {
         }
         let count = valid.len();
         self.store(replica, valid, source, now);
-        self.store(replica, released, Source::Gossip, now);
+        self.store(replica, released, Source::Released, now);
         count
     }
 
@@ -214,7 +216,7 @@ impl Engine {
     /// Takes a record of a reserved type that is our own and durable.
     pub(super) fn take_reserved(&mut self, replica: ReplicaId, signed: &SignedRecord, now: Now) {
         let released = self.learn_reserved(replica, signed, now);
-        self.store(replica, released, Source::Gossip, now);
+        self.store(replica, released, Source::Released, now);
     }
 
     /// Tells of a member that became known, or known better; gives back what waited for it.
@@ -260,7 +262,7 @@ impl Engine {
         };
         let learned = state.roster.learn(gmc);
         let released = self.learned(replica, member, learned, now);
-        self.store(replica, released, Source::Gossip, now);
+        self.store(replica, released, Source::Released, now);
     }
 
     fn store(&mut self, replica: ReplicaId, valid: Vec<ValidRecord>, source: Source, _now: Now) {

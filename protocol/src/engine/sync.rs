@@ -506,32 +506,35 @@ impl Engine {
     ) {
         let from = match source {
             Source::Gossip => return,
+            Source::Released => None,
             Source::Session(peer, link) | Source::Offer(peer, link, _)
                 if !self.is_link(replica, &peer, link) =>
             {
-                peer
+                Some(peer)
             }
             Source::Session(peer, _) => {
                 self.with_session(replica, peer, now, |session, now| {
                     Ok(session.on_stored(count, now))
                 });
-                peer
+                Some(peer)
             }
             Source::Offer(peer, _, request) => {
                 self.taken(replica, peer, request);
-                peer
+                Some(peer)
             }
         };
         if !news {
             return;
         }
-        if let Some(state) = self.groups.get_mut(&replica) {
-            state.neighbours.credit(&from);
+        if let Some(state) = self.groups.get_mut(&replica)
+            && let Some(from) = &from
+        {
+            state.neighbours.credit(from);
         }
         let soon = now.instant + NEWS_PAUSE;
         if let Some(state) = self.groups.get_mut(&replica) {
             for (peer, sync) in &mut state.sync.peers {
-                if *peer != from {
+                if Some(*peer) != from {
                     sync.due = sync.due.min(soon);
                 }
             }

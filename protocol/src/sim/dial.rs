@@ -47,6 +47,13 @@ impl World {
         Multiaddr::empty().with(Protocol::Memory(node as u64 + 1))
     }
 
+    /// Gives a node that nobody could dial an address, of which its engine is told.
+    pub fn listen(&mut self, node: NodeIndex) {
+        let addresses = vec![self.address(node)];
+        self.nodes[node].addresses = addresses.clone();
+        self.command(node, Input::Addresses(addresses));
+    }
+
     pub(super) fn dial_address(
         &mut self,
         from: NodeIndex,
