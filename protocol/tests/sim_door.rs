@@ -514,7 +514,7 @@ fn ring(
 }
 
 #[test]
-fn m8_who_has_no_address_cannot_tell_that_there_is_a_door() {
+fn k10_who_has_no_address_cannot_tell_that_there_is_a_door() {
     let mut c = club(9);
     let config = c.world.config_mut();
     config.delay = Duration::from_millis(20)..Duration::from_millis(20) + Duration::from_nanos(1);
@@ -542,7 +542,7 @@ fn m8_who_has_no_address_cannot_tell_that_there_is_a_door() {
 }
 
 #[test]
-fn m8_a_recorded_conversation_is_of_no_use_again() {
+fn m6_a_recorded_conversation_is_of_no_use_again() {
     let mut c = club(11);
     let raw = raw_at(&mut c.world, c.ann);
     let mallory = raw_at(&mut c.world, c.ann);
@@ -590,7 +590,7 @@ fn m8_a_recorded_conversation_is_of_no_use_again() {
 }
 
 #[test]
-fn w5_guesses_are_counted_per_peer_and_over_all_peers() {
+fn m7_guesses_are_counted_per_peer_and_over_all_peers() {
     let mut c = club(12);
     let mut greeted = 0;
     let one = raw_at(&mut c.world, c.ann);
@@ -654,7 +654,7 @@ fn frames(world: &World, raw: NodeIndex) -> usize {
 }
 
 #[test]
-fn m1_a_visitor_proves_nothing_to_who_may_not_let_it_in() {
+fn a_visitor_proves_nothing_to_who_may_not_let_it_in() {
     use peerage_protocol::{
         admission::Presented,
         binding::NodeBinding,
@@ -720,7 +720,7 @@ fn m1_a_visitor_proves_nothing_to_who_may_not_let_it_in() {
 }
 
 #[test]
-fn w1_only_the_groups_key_opens_and_closes() {
+fn only_the_groups_key_opens_and_closes() {
     use peerage_records::{codec::SignedRecord, record::Record};
     let mut c = club(14);
     let ben = c.world.add_node();
