@@ -25,10 +25,11 @@ use zeroize::Zeroizing;
 
 use crate::{
     Error, Node, Result,
+    beside::Beside,
     clock::Clock,
     event::MAX_LAG,
     folder::DataFolder,
-    handle::{Inner, Replicas},
+    handle::{Inner, Replicas, Visits},
     metrics::Metrics,
     run::{MAX_COMMANDS, Run},
     settings::Settings,
@@ -146,6 +147,7 @@ impl Builder {
             next_command: 0,
             counted: Default::default(),
             bootstrap: settings.bootstrap.clone(),
+            beside: Beside::default(),
         };
         run.enter_cloud();
         let inner = Arc::new(Inner {
@@ -161,6 +163,7 @@ impl Builder {
             shelf: vault.shelf().clone(),
             vault: Mutex::new(vault),
             replicas: Replicas::default(),
+            visits: Visits::default(),
             stopped: stopped.clone(),
         });
         let run = tokio::spawn(async move {

@@ -2,11 +2,17 @@
 
 use libp2p::{Multiaddr, PeerId};
 use peerage_protocol::{
-    engine::{Change, ChangeError, ConnectFailure, OpenGroup, Status},
+    door::{Decision, Door, JoinRequest, QueueError},
+    engine::{Change, ChangeError, ConnectFailure, NewVisit, OpenGroup, Status},
     gmc::VerifiedGmc,
+    group::GroupKey,
     neighbours::Neighbour,
 };
-use peerage_records::{codec::SignedRecord, id::ReplicaId};
+use peerage_records::{
+    codec::SignedRecord,
+    id::{IdentityKey, ReplicaId},
+    time::Timestamp,
+};
 use tokio::sync::oneshot;
 
 /// One request; the sender waits for the reply.
@@ -33,6 +39,25 @@ pub(crate) enum Command {
         oneshot::Sender<Result<SignedRecord, ChangeError>>,
     ),
     View(ReplicaId, oneshot::Sender<Option<View>>),
+    /// What was kept of the door of a group just opened.
+    RestoreDoor(ReplicaId, Vec<u8>, oneshot::Sender<()>),
+    SetDoor(
+        ReplicaId,
+        Box<Door>,
+        Box<GroupKey>,
+        oneshot::Sender<Result<SignedRecord, ChangeError>>,
+    ),
+    Door(ReplicaId, oneshot::Sender<Option<Door>>),
+    Requests(ReplicaId, Timestamp, oneshot::Sender<Vec<JoinRequest>>),
+    Decide(
+        ReplicaId,
+        IdentityKey,
+        Decision,
+        oneshot::Sender<Result<(), QueueError>>,
+    ),
+    Visit(Box<NewVisit>, oneshot::Sender<()>),
+    /// Ends a visit.
+    Leave(ReplicaId, oneshot::Sender<()>),
     Network(oneshot::Sender<NetworkView>),
     Shutdown(oneshot::Sender<()>),
 }

@@ -1,11 +1,13 @@
 //! What an application holds: the node and its groups, as cheap clones.
 
+mod door;
 mod group;
 mod identity;
 mod inner;
 mod joining;
 mod life;
 mod remembered;
+mod visiting;
 
 use std::{fmt, sync::Arc, thread};
 
@@ -19,6 +21,7 @@ use self::inner::undivided;
 pub(crate) use self::{
     inner::Inner,
     life::{Life, Replicas},
+    visiting::Visits,
 };
 use crate::{
     Error, Result, Settings,
@@ -124,6 +127,7 @@ impl Node {
                 Err(error) => return Err(error),
             }
         }
+        groups.extend(self.waiting_groups()?);
         Ok(groups)
     }
 
@@ -146,7 +150,11 @@ impl Node {
     /// # Errors
     /// When there is no such group, or it cannot be deleted.
     pub async fn delete_group(&self, group: &str, identity: Option<&str>) -> Result<()> {
-        self.open_group(group, identity).await?.delete().await
+        match self.open_group(group, identity).await {
+            Ok(handle) => handle.delete().await,
+            Err(Error::GroupNotFound { .. }) if self.give_up(group, identity).await? => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Goes offline with all groups, says goodbye to the neighbours, closes the store and leaves

@@ -4,6 +4,7 @@
 //! Times are RFC 3339 text in UTC with milliseconds. Keys and ids are lower-case hex, record
 //! ids and types are UUID text, payloads are standard base64.
 
+mod door;
 mod event;
 mod group;
 mod identity;
@@ -13,6 +14,10 @@ mod requests;
 mod status;
 mod text;
 
+pub use door::{
+    AcceptRequest, AddressInfo, AddressText, DoorInfo, DoorRequest, InspectAddress,
+    JoinRequestInfo, VisitRequest,
+};
 pub use event::{EventKind, EventOrigin, GroupEvent};
 pub use group::{ConnectRequest, GroupInfo, GroupStatus, MemberInfo, NeighbourInfo, NewGroup};
 pub use identity::{IdentityInfo, NewIdentity};

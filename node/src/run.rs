@@ -8,8 +8,10 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use futures::future::OptionFuture;
 use libp2p::{Multiaddr, PeerId};
 use peerage_protocol::{
+    door::QueueError,
     engine::{
-        ChangeError, CommandId, ConnectFailure, Engine, Event, Input, Output, StoreFailure, Verdict,
+        ChangeError, CommandId, ConnectFailure, DoorEvent, DoorInput, Engine, Event, Input, Output,
+        StoreFailure, Verdict, VisitOutcome,
     },
     gmc::VerifiedGmc,
     net::{
@@ -30,6 +32,7 @@ use tokio::{
 
 use crate::{
     Result,
+    beside::Beside,
     clock::Clock,
     command::{Command, NetworkView, View},
     event::{self, Told as EventTold},
@@ -72,6 +75,8 @@ pub(crate) struct Run {
     pub(crate) counted: Counts,
     /// Nodes to enter the cloud through, dialled again while nobody is connected.
     pub(crate) bootstrap: Vec<Multiaddr>,
+    /// What is done beside the loop, and comes back as an input.
+    pub(crate) beside: Beside,
 }
 
 /// Facts worth keeping over a restart.
@@ -83,6 +88,10 @@ pub(crate) enum Notice {
     Renewed(ReplicaId, VerifiedGmc),
     /// These neighbours are worth trying next time.
     Neighbours(ReplicaId, Vec<(PeerId, Vec<Multiaddr>)>),
+    /// A visit at a group's door has come to something.
+    Visited(ReplicaId, VisitOutcome),
+    /// The requests at a group's door, to be kept.
+    Requests(ReplicaId, Vec<u8>),
 }
 
 impl Run {
@@ -122,6 +131,7 @@ impl Run {
                     }
                     Some(command) => self.on_command(command),
                 },
+                Some(input) = self.beside.next() => self.handle(input),
                 Some(()) = wakeup => self.handle(Input::Tick),
                 input = self.network.next() => {
                     self.handle(input);
@@ -239,6 +249,56 @@ impl Run {
             Command::View(replica, reply) => {
                 let _ = reply.send(self.view(&replica));
             }
+            Command::RestoreDoor(replica, queue, done) => {
+                self.handle(Input::Door(DoorInput::Restore { replica, queue }));
+                let _ = done.send(());
+            }
+            Command::SetDoor(replica, door, key, reply) => {
+                self.next_command += 1;
+                let command = self.next_command;
+                self.changes.insert(command, reply);
+                self.handle(Input::Door(DoorInput::Set {
+                    command,
+                    replica,
+                    door,
+                    key,
+                }));
+            }
+            Command::Door(replica, reply) => {
+                let door = self.engine.door(&replica);
+                let _ = reply.send(door.map(|view| view.door.clone()));
+            }
+            Command::Requests(replica, now, reply) => {
+                let requests = self.engine.door(&replica).map(|view| {
+                    let requests = view.queue.list(now);
+                    requests.into_iter().cloned().collect()
+                });
+                let _ = reply.send(requests.unwrap_or_default());
+            }
+            Command::Decide(replica, identity, decision, reply) => {
+                let now = self.clock.timestamp();
+                let checked = self
+                    .engine
+                    .door(&replica)
+                    .ok_or(QueueError::NoDoor)
+                    .and_then(|view| view.queue.check(&identity, &decision, now));
+                if checked.is_ok() {
+                    self.handle(Input::Door(DoorInput::Decide {
+                        replica,
+                        identity,
+                        decision,
+                    }));
+                }
+                let _ = reply.send(checked);
+            }
+            Command::Visit(visit, done) => {
+                self.handle(Input::Door(DoorInput::Visit(visit)));
+                let _ = done.send(());
+            }
+            Command::Leave(visit, done) => {
+                self.handle(Input::Door(DoorInput::Leave { visit }));
+                let _ = done.send(());
+            }
             Command::Network(reply) => {
                 let _ = reply.send(NetworkView {
                     listeners: self.network.listeners(),
@@ -303,6 +363,7 @@ impl Run {
                         let _ = reply.send(result);
                     }
                 }
+                Output::Stretch(stretch) => self.beside.run(move || stretch.run()),
                 Output::Emit(event) => self.emit(event),
                 _ => {}
             }
@@ -428,6 +489,7 @@ impl Run {
                 };
                 self.metrics.record_stored(outcome, origin);
             }
+            Event::Door(event) => self.emit_of_door(event),
             Event::StoreFailed { replica, failure } => {
                 tracing::error!(group = %self.group_name(&replica), %failure, "the store failed");
             }
@@ -464,6 +526,30 @@ impl Run {
         tracing::info!(group = %self.group_name(&replica), cause = cause.word(), "member removed");
         self.tell(replica, kind, Some(detail));
         self.count_groups();
+    }
+
+    fn emit_of_door(&mut self, event: DoorEvent) {
+        match event {
+            DoorEvent::Asked { replica, request } => {
+                let detail = request.card.name().to_string();
+                self.tell(replica, EventKind::JoinRequested, Some(detail));
+            }
+            DoorEvent::QueueChanged { replica, queue } => {
+                let _ = self.notices.send(Notice::Requests(replica, queue));
+            }
+            DoorEvent::LetIn {
+                replica,
+                by_password,
+                ..
+            } => {
+                tracing::info!(group = %self.group_name(&replica), by_password, "let somebody in");
+                self.metrics.admission_accepted();
+            }
+            DoorEvent::Visited { visit, outcome } => {
+                let _ = self.notices.send(Notice::Visited(visit, outcome));
+            }
+            _ => {}
+        }
     }
 
     fn tell_change(&self, replica: ReplicaId, change: &Change) {

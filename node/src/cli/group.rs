@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::{
     args::{GroupArg, GroupCommand, GroupName, MemberCommand},
     client::Client,
+    door,
     failure::Failure,
     id::Deleted,
     output::{Output, fields, harmless, short_time, table, yes},
@@ -25,9 +26,11 @@ pub(super) async fn run(
             friendly_name,
             comment,
             identity,
+            door,
             connect,
         } => {
             let new = NewGroup {
+                door: door::request(&door)?,
                 identity,
                 classifier,
                 friendly_name,
@@ -49,6 +52,9 @@ pub(super) async fn run(
             connect_at(client, group.into(), addresses, output).await
         }
         GroupCommand::Close(name) => act(client, name.into(), "/close", output).await,
+        GroupCommand::Door(command) => door::door(client, command, output).await,
+        GroupCommand::Address(args) => door::address(client, args, output).await,
+        GroupCommand::Join(args) => door::join(client, args, output).await,
         GroupCommand::Delete(name) => {
             let group = GroupArg::from(name);
             let path = client.group(&group).await?;
@@ -137,9 +143,14 @@ async fn show(client: &Client, group: GroupArg, output: Output) -> Result<(), Fa
         neighbour_list: Vec<NeighbourInfo>,
     }
     let path = client.group(&group).await?;
+    let info: GroupInfo = client.get(&path.below("")).await?;
+    if info.members == 0 && info.role.is_empty() {
+        // Not a member yet: there is nothing inside to look at.
+        return output.show(&info, group_fields);
+    }
     let fingerprint: FingerprintInfo = client.get(&path.below("/fingerprint")).await?;
     let shown = Shown {
-        group: client.get(&path.below("")).await?,
+        group: info,
         fingerprint: fingerprint.fingerprint,
         neighbour_list: client.get(&path.below("/neighbours")).await?,
     };

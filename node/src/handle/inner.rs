@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    GroupHandle,
+    GroupHandle, Visits,
     life::{Life, Replicas, Turn},
     remembered::note_key,
 };
@@ -49,6 +49,7 @@ pub(crate) struct Inner {
     /// Held while the disk is written; only on threads that may wait.
     pub(crate) vault: Mutex<Vault>,
     pub(crate) replicas: Replicas,
+    pub(crate) visits: Visits,
     /// The run loop or the store has ended.
     pub(crate) stopped: CancellationToken,
 }
@@ -187,6 +188,9 @@ impl Inner {
                 }
             })
             .await?;
+        let requests = self
+            .folder
+            .load_requests(&membership.identity, root.name())?;
         let cloud = membership
             .cloud
             .parse()
@@ -203,6 +207,8 @@ impl Inner {
             attributes: None,
         };
         self.command(|done| Command::Open(Box::new(open), done))
+            .await?;
+        self.command(|done| Command::RestoreDoor(replica, requests, done))
             .await?;
         turn.set_open(true);
         Ok(())
@@ -248,6 +254,7 @@ impl Inner {
                 tracing::warn!(%group, %identity, %error, "group not resumed");
             }
         }
+        self.resume_visits().await;
     }
 
     /// Removes replicas nobody is a member of: of groups that were being deleted when the node

@@ -115,6 +115,28 @@ impl Queue {
         requests
     }
 
+    /// Whether this may be decided about this identity's request.
+    ///
+    /// # Errors
+    /// When there is none, or the invitation is for another identity.
+    pub fn check(
+        &self,
+        identity: &IdentityKey,
+        decision: &Decision,
+        now: Timestamp,
+    ) -> Result<(), QueueError> {
+        let request = self.0.get(identity).ok_or(QueueError::NotFound)?;
+        if is_over(request, now) {
+            return Err(QueueError::NotFound);
+        }
+        match decision {
+            Decision::Accept(invitation) if invitation.inspect().subject != *identity => {
+                Err(QueueError::OtherIdentity)
+            }
+            Decision::Accept(_) | Decision::Deny => Ok(()),
+        }
+    }
+
     /// The request of one identity.
     #[must_use]
     pub fn get(&self, identity: &IdentityKey) -> Option<&JoinRequest> {
@@ -162,18 +184,13 @@ impl Queue {
         decision: Decision,
         now: Timestamp,
     ) -> Result<(), QueueError> {
-        let request = self
-            .0
-            .get_mut(identity)
-            .filter(|request| !is_over(request, now))
-            .ok_or(QueueError::NotFound)?;
-        request.standing = match decision {
-            Decision::Deny => Standing::Denied,
-            Decision::Accept(invitation) if invitation.inspect().subject == *identity => {
-                Standing::Accepted(invitation)
-            }
-            Decision::Accept(_) => return Err(QueueError::OtherIdentity),
-        };
+        self.check(identity, &decision, now)?;
+        if let Some(request) = self.0.get_mut(identity) {
+            request.standing = match decision {
+                Decision::Deny => Standing::Denied,
+                Decision::Accept(invitation) => Standing::Accepted(invitation),
+            };
+        }
         Ok(())
     }
 

@@ -100,7 +100,7 @@ enum Stage {
 
 #[derive(Debug)]
 enum Call {
-    Rung(Rung),
+    Rung(Box<Rung>),
     Stretching,
     Shown(Waiting),
 }
@@ -327,7 +327,7 @@ impl Engine {
         match rung {
             Ok((rung, frame)) => {
                 let until = now.instant + PATIENCE;
-                visit.stage = Stage::Calling(peer, until, exchange, Call::Rung(rung));
+                visit.stage = Stage::Calling(peer, until, exchange, Call::Rung(Box::new(rung)));
                 self.outputs
                     .push_back(Output::SendExchange { exchange, frame });
             }
