@@ -34,11 +34,11 @@ fn password(text: &str) -> Option<Password> {
     Some(Password::new(text.to_owned()))
 }
 
-fn both() -> DoorRequest {
+fn door(password: Option<&str>, requests: bool) -> DoorRequest {
     DoorRequest {
-        password: Some(PASSWORD.to_owned()),
+        password: password.map(ToOwned::to_owned),
         role: None,
-        requests: true,
+        requests,
     }
 }
 
@@ -48,7 +48,7 @@ async fn house() -> (Home, GroupHandle, GroupAddress) {
     home.node.card(None).await.unwrap();
     let new = NewGroup {
         friendly_name: Some("House".to_owned()),
-        door: Some(both()),
+        door: Some(door(Some(PASSWORD), true)),
         ..NewGroup::default()
     };
     let group = home.node.create_group(new).await.unwrap();
@@ -87,10 +87,7 @@ async fn a_password_that_breaks_the_policy_makes_no_group() {
     for weak in ["short", "passwordpassword", "house house house"] {
         let new = NewGroup {
             friendly_name: Some("House".to_owned()),
-            door: Some(DoorRequest {
-                password: Some(weak.to_owned()),
-                ..DoorRequest::default()
-            }),
+            door: Some(door(Some(weak), false)),
             ..NewGroup::default()
         };
         let error = home.node.create_group(new).await.unwrap_err();
@@ -110,11 +107,7 @@ async fn a_group_without_a_door_has_no_address() {
     let group = home.host("Chess").await;
     assert!(!group.door().await.unwrap().open);
     assert_eq!(code(group.address().await), "door_closed");
-    let requests = DoorRequest {
-        requests: true,
-        ..DoorRequest::default()
-    };
-    group.open_door(requests).await.unwrap();
+    group.open_door(door(None, true)).await.unwrap();
     let address = group.address().await.unwrap();
     assert!(!address.kinds().password);
     // A password cannot be given where none is asked for.
@@ -349,7 +342,10 @@ async fn only_the_creator_opens_and_closes_the_door() {
     group.connect().await.unwrap();
     ready(&group).await;
     assert_eq!(code(group.close_door().await), "not_authorised");
-    assert_eq!(code(group.open_door(both()).await), "not_authorised");
+    assert_eq!(
+        code(group.open_door(door(Some(PASSWORD), true)).await),
+        "not_authorised"
+    );
     assert!(house.door().await.unwrap().open);
 }
 

@@ -188,9 +188,12 @@ impl Inner {
                 }
             })
             .await?;
-        let requests = self
-            .folder
-            .load_requests(&membership.identity, root.name())?;
+        let (folder, member, group) = (
+            Arc::clone(&self.folder),
+            membership.identity.clone(),
+            root.name().clone(),
+        );
+        let requests = blocking(move || folder.load_requests(&member, &group)).await?;
         let cloud = membership
             .cloud
             .parse()

@@ -154,16 +154,12 @@ impl Node {
         let mut progress = self.inner.visits.watch(id);
         self.inner.begin_visit(id).await?;
         progress.mark_unchanged();
-        let decided = tokio::time::timeout(
-            PATIENCE,
-            progress.wait_for(|progress| *progress != Progress::Trying),
-        )
-        .await;
-        let decided = match decided {
-            Ok(Ok(progress)) => *progress,
-            Ok(Err(_)) | Err(_) => Progress::Trying,
+        let decided = async {
+            let decided = progress.wait_for(|progress| *progress != Progress::Trying);
+            decided.await.map_or(Progress::Trying, |progress| *progress)
         };
-        match decided {
+        let decided = tokio::time::timeout(PATIENCE, decided).await;
+        match decided.unwrap_or(Progress::Trying) {
             Progress::Admitted => self.open_group(group, identity).await?.info().await,
             Progress::Refused => Err(Error::NotAdmitted {
                 group: group.to_owned(),

@@ -11,13 +11,16 @@ use super::instant_text;
 #[derive(
     Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema, Zeroize, ZeroizeOnDrop,
 )]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields)]
 pub struct DoorRequest {
     /// Who knows this password becomes a member. At least 12 characters, and not easily guessed.
+    #[serde(default)]
     pub password: Option<String>,
     /// What who knows the password becomes: `member` (default), `inviting-member` or `admin`.
+    #[serde(default)]
     pub role: Option<String>,
     /// Whether requests to join are taken.
+    #[serde(default)]
     pub requests: bool,
 }
 
