@@ -17,6 +17,7 @@ pub(crate) use extract::segment;
 
 use crate::{Error, Node};
 
+mod doors;
 #[allow(unused_qualifications, reason = "in what utoipa's macro writes")]
 mod events;
 mod extract;
@@ -71,6 +72,7 @@ struct Api {
         (name = "identities", description = "Who you are"),
         (name = "groups", description = "Where you are a member"),
         (name = "invitations", description = "How others become members"),
+        (name = "doors", description = "How people without an invitation become members"),
         (name = "records", description = "What the members of a group share"),
         (name = "events", description = "What happens in a group"),
     )
@@ -165,6 +167,7 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(identities::export))
         .routes(routes!(groups::list, groups::create))
         .routes(routes!(groups::join))
+        .routes(routes!(doors::visit))
         .routes(routes!(groups::show, groups::delete))
         .routes(routes!(groups::open))
         .routes(routes!(groups::connect))
@@ -177,6 +180,12 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(properties::presence))
         .routes(routes!(groups::neighbours))
         .routes(routes!(groups::fingerprint))
+        .routes(routes!(doors::show, doors::open, doors::close))
+        .routes(routes!(doors::address))
+        .routes(routes!(doors::inspect))
+        .routes(routes!(doors::requests))
+        .routes(routes!(doors::accept))
+        .routes(routes!(doors::deny))
         .routes(routes!(invitations::create))
         .routes(routes!(invitations::inspect))
         .routes(routes!(records::list, records::publish))

@@ -25,11 +25,12 @@ use zeroize::Zeroizing;
 
 use crate::{
     Error, Node, Result,
+    beside::Beside,
     clock::Clock,
     deferring::Deferring,
     event::MAX_LAG,
     folder::DataFolder,
-    handle::{Inner, Replicas},
+    handle::{Inner, Replicas, Visits},
     metrics::Metrics,
     run::{MAX_COMMANDS, Run},
     settings::Settings,
@@ -149,6 +150,7 @@ impl Builder {
             next_command: 0,
             counted: Default::default(),
             bootstrap: settings.bootstrap.clone(),
+            beside: Beside::default(),
         };
         run.enter_cloud();
         let inner = Arc::new(Inner {
@@ -165,6 +167,7 @@ impl Builder {
             vault: Mutex::new(vault),
             replicas: Replicas::default(),
             deferring,
+            visits: Visits::default(),
             stopped: stopped.clone(),
         });
         let run = tokio::spawn(async move {

@@ -11,6 +11,7 @@ use crate::{Error, Settings, settings::Layer};
 
 pub mod args;
 mod client;
+mod door;
 mod events;
 mod failure;
 mod group;
@@ -66,6 +67,7 @@ async fn run(cli: Cli, output: Output) -> Result<(), Failure> {
         Command::Status => status::status(&client(&global)?, output).await,
         Command::Id(command) => id::run(&client(&global)?, command, output).await,
         Command::Group(command) => group::run(&client(&global)?, command, output).await,
+        Command::Requests(command) => door::requests(&client(&global)?, command, output).await,
         Command::Invite(args::InviteCommand::Show { invitation }) => {
             invite::show(&invitation, output)
         }

@@ -2,8 +2,10 @@
 
 use libp2p::{Multiaddr, PeerId};
 use peerage_protocol::{
-    engine::{Change, ChangeError, ConnectFailure, OpenGroup, PresenceWish, Status},
+    door::{Decision, Door, JoinRequest, QueueError},
+    engine::{Change, ChangeError, ConnectFailure, NewVisit, OpenGroup, PresenceWish, Status},
     gmc::VerifiedGmc,
+    group::GroupKey,
     neighbours::Neighbour,
     presence::Seen,
     properties::Properties,
@@ -11,6 +13,7 @@ use peerage_protocol::{
 use peerage_records::{
     codec::SignedRecord,
     id::{IdentityKey, ReplicaId},
+    time::Timestamp,
 };
 use tokio::sync::oneshot;
 
@@ -39,6 +42,25 @@ pub(crate) enum Command {
     ),
     Presence(ReplicaId, PresenceWish, oneshot::Sender<()>),
     View(ReplicaId, oneshot::Sender<Option<View>>),
+    /// What was kept of the door of a group just opened.
+    RestoreDoor(ReplicaId, Vec<u8>, oneshot::Sender<()>),
+    SetDoor(
+        ReplicaId,
+        Box<Door>,
+        Box<GroupKey>,
+        oneshot::Sender<Result<SignedRecord, ChangeError>>,
+    ),
+    Door(ReplicaId, oneshot::Sender<Option<Door>>),
+    Requests(ReplicaId, Timestamp, oneshot::Sender<Vec<JoinRequest>>),
+    Decide(
+        ReplicaId,
+        IdentityKey,
+        Decision,
+        oneshot::Sender<Result<(), QueueError>>,
+    ),
+    Visit(Box<NewVisit>, oneshot::Sender<()>),
+    /// Ends a visit.
+    Leave(ReplicaId, oneshot::Sender<()>),
     Network(oneshot::Sender<NetworkView>),
     Shutdown(oneshot::Sender<()>),
 }

@@ -9,9 +9,8 @@
 use std::{io, path::PathBuf};
 
 use peerage_protocol::{
-    engine::ConnectFailure, gmc::GmcError, identity::IdentityError, invitation::InvitationError,
-    name::NameError,
-    properties::PropertiesError,
+    door::AddressError, engine::ConnectFailure, gmc::GmcError, identity::IdentityError,
+    invitation::InvitationError, name::NameError, properties::PropertiesError,
 };
 use peerage_records::{record::DraftError, store::StoreError, validate::Rejection};
 
@@ -260,6 +259,40 @@ pub enum Error {
     /// An invitation is not valid.
     #[error(transparent)]
     Invitation(#[from] InvitationError),
+
+    /// A group address is not valid.
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    /// A password is too short or too easily guessed for a group.
+    #[error("the password does not do: {reason}")]
+    PasswordPolicy {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The group's door is closed.
+    #[error("the door of {group} is closed: it takes neither a password nor requests")]
+    DoorClosed {
+        /// The group's peer name.
+        group: String,
+    },
+    /// The members who answered did not let us in.
+    #[error("not admitted to {group}: wrong password, or not let in")]
+    NotAdmitted {
+        /// The group, as it was named.
+        group: String,
+    },
+    /// Nobody of this name has asked to join.
+    #[error("nobody called {name:?} has asked to join")]
+    RequestNotFound {
+        /// What was asked for.
+        name: String,
+    },
+    /// As many groups as possible are being joined by their address.
+    #[error("{limit} groups are being joined already, the most at once")]
+    TooManyVisits {
+        /// The limit.
+        limit: usize,
+    },
 
     // Records.
     /// No record has this id.

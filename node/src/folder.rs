@@ -8,6 +8,8 @@
 //! identities/ID.pem             one identity: key and certificate
 //! groups/ID/ID.json             one membership: identity, then group
 //! groups/ID/ID.pem              the group's key, where this identity made the group
+//! groups/ID/ID.join             a group the identity wants to join by its address
+//! groups/ID/ID.requests         requests to join the group, at this node
 //! store/                        the record store
 //! api.sock                      the local API
 //! ```
@@ -25,11 +27,13 @@ use peerage_protocol::name::PeerName;
 
 use crate::Error;
 
+mod door;
 mod files;
 mod identities;
 mod lock;
 mod memberships;
 
+pub use door::Waiting;
 pub use identities::IdentityFacts;
 pub use memberships::Membership;
 

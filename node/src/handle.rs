@@ -1,5 +1,6 @@
 //! What an application holds: the node and its groups, as cheap clones.
 
+mod door;
 mod group;
 mod identity;
 mod inner;
@@ -7,6 +8,7 @@ mod joining;
 mod life;
 mod properties;
 mod remembered;
+mod visiting;
 
 use std::{fmt, sync::Arc, thread};
 
@@ -20,6 +22,7 @@ use self::inner::undivided;
 pub(crate) use self::{
     inner::Inner,
     life::{Life, Replicas},
+    visiting::Visits,
 };
 use crate::{
     Error, Result, Settings,
@@ -125,6 +128,7 @@ impl Node {
                 Err(error) => return Err(error),
             }
         }
+        groups.extend(self.waiting_groups()?);
         Ok(groups)
     }
 
@@ -147,7 +151,11 @@ impl Node {
     /// # Errors
     /// When there is no such group, or it cannot be deleted.
     pub async fn delete_group(&self, group: &str, identity: Option<&str>) -> Result<()> {
-        self.open_group(group, identity).await?.delete().await
+        match self.open_group(group, identity).await {
+            Ok(handle) => handle.delete().await,
+            Err(Error::GroupNotFound { .. }) if self.give_up(group, identity).await? => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Goes offline with all groups, says goodbye to the neighbours, closes the store and leaves

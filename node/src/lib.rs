@@ -39,6 +39,7 @@
 //! do about it.
 
 pub mod api;
+mod beside;
 mod builder;
 pub mod cli;
 pub mod clock;
@@ -50,6 +51,7 @@ pub mod folder;
 mod handle;
 pub mod metrics;
 pub mod model;
+mod password;
 mod run;
 pub mod settings;
 mod storing;

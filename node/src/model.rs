@@ -4,6 +4,7 @@
 //! Times are RFC 3339 text in UTC with milliseconds. Keys and ids are lower-case hex, record
 //! ids and types are UUID text, payloads are standard base64.
 
+mod door;
 mod event;
 mod group;
 mod identity;
@@ -14,10 +15,13 @@ mod requests;
 mod status;
 mod text;
 
+pub use door::{
+    AcceptRequest, AddressInfo, AddressText, DoorInfo, DoorRequest, InspectAddress,
+    JoinRequestInfo, VisitRequest,
+};
 pub use event::{EventKind, EventOrigin, GroupEvent};
 pub use group::{ConnectRequest, GroupInfo, GroupStatus, MemberInfo, NeighbourInfo, NewGroup};
 pub use identity::{IdentityInfo, NewIdentity};
-pub(crate) use properties::PresenceWanted;
 pub use properties::{GroupChange, GroupProperties, NodeInfo, PresenceRequest};
 pub use record::{AttributeInfo, AttributeScalar, AttributeType, RecordInfo, RecordList};
 pub use requests::{
@@ -26,5 +30,4 @@ pub use requests::{
     RecordPut,
 };
 pub use status::{NodeStatus, Problem};
-pub(crate) use text::parse_duration;
 pub use text::{instant_text, parse_expiry, parse_instant};

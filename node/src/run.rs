@@ -8,16 +8,18 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use futures::future::OptionFuture;
 use libp2p::{Multiaddr, PeerId};
 use peerage_protocol::{
+    door::QueueError,
     engine::{
-        ChangeError, CommandId, ConnectFailure, Engine, Event, Input, Output, StoreFailure, Verdict,
+        ChangeError, CommandId, ConnectFailure, DoorEvent, DoorInput, Engine, Event, Input, Output,
+        StoreFailure, Verdict, VisitOutcome,
     },
     gmc::VerifiedGmc,
     net::{
         kad,
         translate::{Counts, Network},
     },
-    revocation::Cause,
     presence::PresenceChange,
+    revocation::Cause,
 };
 use peerage_records::{
     codec::SignedRecord,
@@ -31,6 +33,7 @@ use tokio::{
 
 use crate::{
     Result,
+    beside::Beside,
     clock::Clock,
     command::{Command, NetworkView, View},
     deferring::Deferring,
@@ -76,6 +79,8 @@ pub(crate) struct Run {
     pub(crate) counted: Counts,
     /// Nodes to enter the cloud through, dialled again while nobody is connected.
     pub(crate) bootstrap: Vec<Multiaddr>,
+    /// What is done beside the loop, and comes back as an input.
+    pub(crate) beside: Beside,
 }
 
 /// Facts worth keeping over a restart.
@@ -89,6 +94,10 @@ pub(crate) enum Notice {
     Neighbours(ReplicaId, Vec<(PeerId, Vec<Multiaddr>)>),
     /// The group has these friendly name and comment.
     Named(ReplicaId, String, String),
+    /// A visit at a group's door has come to something.
+    Visited(ReplicaId, VisitOutcome),
+    /// The requests at a group's door, to be kept.
+    Requests(ReplicaId, Vec<u8>),
 }
 
 impl Run {
@@ -128,6 +137,7 @@ impl Run {
                     }
                     Some(command) => self.on_command(command),
                 },
+                Some(input) = self.beside.next() => self.handle(input),
                 Some(()) = wakeup => self.handle(Input::Tick),
                 input = self.network.next() => {
                     self.handle(input);
@@ -254,6 +264,56 @@ impl Run {
             Command::View(replica, reply) => {
                 let _ = reply.send(self.view(&replica));
             }
+            Command::RestoreDoor(replica, queue, done) => {
+                self.handle(Input::Door(DoorInput::Restore { replica, queue }));
+                let _ = done.send(());
+            }
+            Command::SetDoor(replica, door, key, reply) => {
+                self.next_command += 1;
+                let command = self.next_command;
+                self.changes.insert(command, reply);
+                self.handle(Input::Door(DoorInput::Set {
+                    command,
+                    replica,
+                    door,
+                    key,
+                }));
+            }
+            Command::Door(replica, reply) => {
+                let door = self.engine.door(&replica);
+                let _ = reply.send(door.map(|view| view.door.clone()));
+            }
+            Command::Requests(replica, now, reply) => {
+                let requests = self.engine.door(&replica).map(|view| {
+                    let requests = view.queue.list(now);
+                    requests.into_iter().cloned().collect()
+                });
+                let _ = reply.send(requests.unwrap_or_default());
+            }
+            Command::Decide(replica, identity, decision, reply) => {
+                let now = self.clock.timestamp();
+                let checked = self
+                    .engine
+                    .door(&replica)
+                    .ok_or(QueueError::NoDoor)
+                    .and_then(|view| view.queue.check(&identity, &decision, now));
+                if checked.is_ok() {
+                    self.handle(Input::Door(DoorInput::Decide {
+                        replica,
+                        identity,
+                        decision,
+                    }));
+                }
+                let _ = reply.send(checked);
+            }
+            Command::Visit(visit, done) => {
+                self.handle(Input::Door(DoorInput::Visit(visit)));
+                let _ = done.send(());
+            }
+            Command::Leave(visit, done) => {
+                self.handle(Input::Door(DoorInput::Leave { visit }));
+                let _ = done.send(());
+            }
             Command::Network(reply) => {
                 let _ = reply.send(NetworkView {
                     listeners: self.network.listeners(),
@@ -278,7 +338,6 @@ impl Run {
                 .collect(),
             synchronised: view.synchronised,
             status: view.status,
-            online: view.online,
             properties: view.properties.cloned(),
             is_creator: view.is_creator,
             present: view
@@ -327,6 +386,7 @@ impl Run {
                         let _ = reply.send(result);
                     }
                 }
+                Output::Stretch(stretch) => self.beside.run(move || stretch.run()),
                 Output::Emit(event) => self.emit(event),
                 _ => {}
             }
@@ -376,6 +436,7 @@ impl Run {
                 tracing::warn!(group = %self.group_name(&replica), %until, "our membership ends soon");
                 let detail = Some(format!("ends {until}"));
                 self.tell(replica, EventKind::CredentialExpiring, detail);
+            }
             Event::PresenceChanged {
                 replica,
                 member,
@@ -482,6 +543,7 @@ impl Run {
                 };
                 self.metrics.record_stored(outcome, origin);
             }
+            Event::Door(event) => self.emit_of_door(event),
             Event::StoreFailed { replica, failure } => {
                 tracing::error!(group = %self.group_name(&replica), %failure, "the store failed");
             }
@@ -518,6 +580,30 @@ impl Run {
         tracing::info!(group = %self.group_name(&replica), cause = cause.word(), "member removed");
         self.tell(replica, kind, Some(detail));
         self.count_groups();
+    }
+
+    fn emit_of_door(&mut self, event: DoorEvent) {
+        match event {
+            DoorEvent::Asked { replica, request } => {
+                let detail = request.card.name().to_string();
+                self.tell(replica, EventKind::JoinRequested, Some(detail));
+            }
+            DoorEvent::QueueChanged { replica, queue } => {
+                let _ = self.notices.send(Notice::Requests(replica, queue));
+            }
+            DoorEvent::LetIn {
+                replica,
+                by_password,
+                ..
+            } => {
+                tracing::info!(group = %self.group_name(&replica), by_password, "let somebody in");
+                self.metrics.admission_accepted();
+            }
+            DoorEvent::Visited { visit, outcome } => {
+                let _ = self.notices.send(Notice::Visited(visit, outcome));
+            }
+            _ => {}
+        }
     }
 
     fn tell_change(&self, replica: ReplicaId, change: &Change) {
@@ -588,7 +674,7 @@ impl Run {
             .set_groups_online(views().filter(|view| view.online).count());
         self.metrics
             .set_neighbours(views().map(|view| view.neighbours.len()).sum());
-        for (replica, _) in &self.open {
+        for replica in self.open.keys() {
             let deferring = self
                 .engine
                 .view(replica)

@@ -10,14 +10,14 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
-use peerage_protocol::{identity::Identity, name::PeerName};
+use peerage_protocol::{engine::visit_id, identity::Identity, name::PeerName};
 use peerage_records::{id::ReplicaId, time::Timestamp};
 use zeroize::Zeroizing;
 
 pub(crate) use self::known::Known;
 use crate::{
     Error, Result,
-    folder::{DataFolder, Membership},
+    folder::{DataFolder, Membership, Waiting},
 };
 
 /// Where everybody finds what is known. The lock is held to take or to put a pointer.
@@ -78,6 +78,14 @@ impl Vault {
                 continue;
             }
             known.memberships.insert(replica, Arc::new(membership));
+        }
+        for waiting in folder.load_waiting(&identities)? {
+            let holder = identities
+                .iter()
+                .find(|identity| *identity.name() == waiting.identity)
+                .ok_or_else(|| Error::Internal("a visit without its identity".into()))?;
+            let visit = visit_id(&holder.key(), &waiting.address.group());
+            known.waiting.insert(visit, Arc::new(waiting));
         }
         for identity in identities {
             let facts = folder.identity_facts(identity.name())?;
@@ -203,6 +211,40 @@ impl Vault {
         let mut membership = (*membership).clone();
         change(&mut membership);
         self.keep(*replica, membership)
+    }
+
+    /// Keeps that an identity wants to join a group, new or changed.
+    pub(crate) fn keep_waiting(&mut self, visit: ReplicaId, waiting: Waiting) -> Result<()> {
+        let mut known = (*self.known()).clone();
+        let holder = known.identity(Some(&waiting.identity.to_string()))?;
+        self.folder.save_waiting(&waiting, holder)?;
+        known.waiting.insert(visit, Arc::new(waiting));
+        self.shelf.put(known);
+        Ok(())
+    }
+
+    /// Changes what is kept of a group being joined. Nothing happens when it is gone.
+    pub(crate) fn amend_waiting(
+        &mut self,
+        visit: &ReplicaId,
+        change: impl FnOnce(&mut Waiting),
+    ) -> Result<()> {
+        let Some(waiting) = self.known().waiting(visit).cloned() else {
+            return Ok(());
+        };
+        let mut waiting = (*waiting).clone();
+        change(&mut waiting);
+        self.keep_waiting(*visit, waiting)
+    }
+
+    /// Forgets a group that was being joined, and the password with it.
+    pub(crate) fn discard_waiting(&mut self, visit: &ReplicaId) -> Result<()> {
+        let mut known = (*self.known()).clone();
+        if let Some(waiting) = known.waiting.remove(visit) {
+            self.folder.delete_waiting(&waiting)?;
+            self.shelf.put(known);
+        }
+        Ok(())
     }
 
     /// Deletes a membership with its secrets.

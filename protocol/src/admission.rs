@@ -16,7 +16,7 @@
 //! TLS proves the peer id of each side, the binding ties it to an identity, the chain ties the
 //! identity to the group: one message each way is a complete proof.
 
-mod keys;
+pub(crate) mod keys;
 
 use std::{sync::Arc, time::Duration};
 
@@ -35,6 +35,7 @@ use keys::{HelloKeys, ReplyKeys};
 
 use crate::{
     binding::{BindingError, NodeBinding},
+    door::DoorError,
     gmc::{self, Chain, GmcError, VerifiedGmc},
     roster::{NotAMember, Roster},
     secret::DiscoverySecret,
@@ -85,6 +86,9 @@ pub enum AdmissionError {
     /// A frame that does not fit the state of the exchange.
     #[error("frame out of turn")]
     OutOfTurn,
+    /// A visitor at a group's door was not let in.
+    #[error(transparent)]
+    Door(DoorError),
 }
 
 impl From<NotAMember> for AdmissionError {
@@ -111,6 +115,7 @@ impl AdmissionError {
             Self::Revoked => "revoked",
             Self::Unwelcome => "unwelcome",
             Self::OutOfTurn => "out_of_turn",
+            Self::Door(error) => error.reason(),
         }
     }
 }

@@ -14,6 +14,7 @@ mod change;
 mod connecting;
 mod credential;
 mod discover;
+mod door;
 mod gate;
 mod group;
 mod hear;
@@ -26,6 +27,7 @@ mod removal;
 mod renewal;
 mod status;
 mod sync;
+mod visit;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -44,6 +46,7 @@ pub use connecting::{
     ADDRESS_PATIENCE, ADDRESS_TIME, AddressError, ConnectFailure, MAX_ADDRESSES_NAMED,
     MAX_ATTEMPTS, SEARCH_PATIENCE, SEARCH_TIME, check_addresses, split_peer,
 };
+pub use door::{DoorEvent, DoorInput, DoorView, Stretch, VisitOutcome, visit_id};
 use gate::Exchange;
 use group::GroupState;
 pub use group::GroupView;
@@ -57,6 +60,7 @@ pub use quota::{
     RESERVED_PER_SECOND,
 };
 pub use status::Status;
+pub use visit::{Entry, MAX_VISITS, NewVisit};
 
 /// Both times: the monotonic one for timers, the wall clock for certificates and expiry.
 #[derive(Debug, Clone, Copy)]
@@ -85,6 +89,7 @@ pub struct Engine {
     leaving: VecDeque<(Instant, GroupId, PeerId)>,
     /// Groups gone offline whose last word is still on its way, and when the gate forgets them.
     closing: VecDeque<(Instant, GroupId)>,
+    doors: door::Doors,
     operations: BTreeMap<OperationId, Operation>,
     next_operation: OperationId,
     outputs: VecDeque<Output>,
@@ -122,6 +127,7 @@ impl Engine {
             refusals: VecDeque::new(),
             leaving: VecDeque::new(),
             closing: VecDeque::new(),
+            doors: door::Doors::default(),
             operations: BTreeMap::new(),
             next_operation: 0,
             outputs: VecDeque::new(),
@@ -130,6 +136,10 @@ impl Engine {
 
     /// Takes one input. Queues outputs; performs no I/O and never blocks.
     pub fn handle(&mut self, input: Input, now: Now) {
+        let Some(input) = self.at_the_door(input, now) else {
+            self.tick(now);
+            return;
+        };
         match input {
             Input::Open(open) => self.open(*open, now),
             Input::Connect { replica, known } => self.connect(replica, known, now),
@@ -192,7 +202,7 @@ impl Engine {
             Input::Stored { operation, result } => self.on_stored(operation, result, now),
             Input::Found { operation, result } => self.on_found(operation, result, now),
             Input::Withdrawn { operation, result } => self.on_withdrawn(operation, result),
-            Input::Tick => {}
+            Input::Door(_) | Input::Tick => {}
         }
         self.tick(now);
         self.tell_statuses();
@@ -214,11 +224,13 @@ impl Engine {
             .min();
         let leaving = self.leaving.front().map(|(at, ..)| *at);
         let closing = self.closing.front().map(|(at, _)| *at);
+        let doors = self.doors_wakeup(now);
         refusals
             .into_iter()
             .chain(leaving)
             .chain(closing)
             .chain(groups)
+            .chain(doors)
             .min()
     }
 
@@ -231,6 +243,7 @@ impl Engine {
             + self.refusals.len()
             + self.leaving.len()
             + self.closing.len()
+            + self.door_talks()
     }
 
     /// What is known about an open group.
@@ -280,6 +293,7 @@ impl Engine {
             self.tick_discovery(replica, now);
             self.tick_presence(replica, now);
         }
+        self.tick_doors(now);
     }
 
     fn operation(&mut self, operation: Operation) -> OperationId {

@@ -7,6 +7,7 @@ mod certificate;
 pub mod cloud;
 pub mod deferred;
 pub mod discovery;
+pub mod door;
 pub mod engine;
 pub mod gmc;
 pub mod group;

@@ -16,6 +16,7 @@ use peerage_records::{
 };
 
 use crate::{
+    door,
     gmc::{self, Chain, ChainHash, GmcError, VerifiedGmc},
     group::Role,
     presence, properties,
@@ -429,6 +430,13 @@ impl Judge for Roster {
             }
             RecordType::PRESENCE => {
                 presence::check(record).and_then(|()| self.judge_as_member(signed))
+            }
+            RecordType::DOOR => {
+                if record.creator == self.root && record.toucher() == self.root && !record.deleted {
+                    door::check(record)
+                } else {
+                    Err(Refusal::NotAuthorised)
+                }
             }
             kind if kind.is_reserved() => Err(Refusal::NotAuthorised),
             _ => self.judge_as_member(signed),

@@ -5,6 +5,7 @@
 //! wrapping described here is ours to encode.
 
 pub mod admission;
+pub mod door;
 pub mod link;
 
 use serde::{Serialize, de::DeserializeOwned};

@@ -1,6 +1,5 @@
 //! Who is online in a group: shown while it lasts, gone when it ends, however it ends.
 #![cfg(feature = "sim")]
-#![expect(clippy::unwrap_used, reason = "a step that fails fails the test")]
 
 use std::{collections::BTreeSet, time::Duration};
 

@@ -291,6 +291,8 @@ impl RecordType {
     pub const PROPERTIES: Self = Self::reserved(0x0200_0000);
     /// Credentials of an identity are void.
     pub const REVOCATION: Self = Self::reserved(0x0300_0000);
+    /// How people without an invitation may ask to join.
+    pub const DOOR: Self = Self::reserved(0x0500_0000);
 
     const fn reserved(first: u32) -> Self {
         Self(((first as u128) << 96).to_be_bytes())

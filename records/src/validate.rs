@@ -138,7 +138,7 @@ fn check_id(record: &Record) -> Result<(), Rejection> {
         id, kind, creator, ..
     } = record;
     // Of which reserved types a signer has one record about whom is for the judge to say.
-    let fits = if *kind == RecordType::PROPERTIES {
+    let fits = if [RecordType::PROPERTIES, RecordType::DOOR].contains(kind) {
         *id == RecordId::reserved(creator, *kind)
     } else {
         id.fits(creator)

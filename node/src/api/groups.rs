@@ -2,7 +2,6 @@
 
 use axum::{Json, extract::State, http::StatusCode, response::Response};
 use serde::Deserialize;
-use utoipa::IntoParams;
 
 use super::{
     Api,
@@ -65,7 +64,8 @@ pub(super) async fn show(
     Names(group): Names<String>,
     Asked(whom): Asked<AsWhom>,
 ) -> Result<Json<GroupInfo>, Error> {
-    api.group(&group, &whom).await?.info().await.map(Json)
+    let identity = whom.identity.as_deref();
+    api.node.group_info(&group, identity).await.map(Json)
 }
 
 /// Delete the membership and this node's copy of the records
@@ -77,7 +77,8 @@ pub(super) async fn delete(
     Names(group): Names<String>,
     Asked(whom): Asked<AsWhom>,
 ) -> Result<StatusCode, Error> {
-    api.group(&group, &whom).await?.delete().await?;
+    let identity = whom.identity.as_deref();
+    api.node.delete_group(&group, identity).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -93,7 +94,7 @@ pub(super) async fn open(
     api.group(&group, &whom).await?.info().await.map(Json)
 }
 
-/// Go online with a group
+/// Go online with a group, or to the door of one we are not a member of yet
 #[utoipa::path(post, path = "/v1/groups/{group}/connect", tag = "groups",
     params(("group" = String, Path, description = "Peer name, a unique start of it, or the friendly name"), AsWhom),
     responses((status = 200, body = GroupInfo), (status = "default", description = "an error", body = Problem, content_type = "application/problem+json")))]
@@ -102,9 +103,8 @@ pub(super) async fn connect(
     Names(group): Names<String>,
     Asked(whom): Asked<AsWhom>,
 ) -> Result<Json<GroupInfo>, Error> {
-    let group = api.group(&group, &whom).await?;
-    group.connect().await?;
-    group.info().await.map(Json)
+    let identity = whom.identity.as_deref();
+    api.node.connect_group(&group, identity).await.map(Json)
 }
 
 /// Go online with a group and connect to a member at one of these addresses
@@ -141,14 +141,12 @@ pub(super) async fn close(
     Names(group): Names<String>,
     Asked(whom): Asked<AsWhom>,
 ) -> Result<Json<GroupInfo>, Error> {
-    let handle = api.group(&group, &whom).await?;
-    handle.close().await?;
-    // Closing ends the handle, so its state is asked of a new one.
-    api.group(&group, &whom).await?.info().await.map(Json)
+    let identity = whom.identity.as_deref();
+    api.node.close_group(&group, identity).await.map(Json)
 }
 
 /// Which members.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Which {

@@ -95,6 +95,9 @@ pub enum Command {
         after_help = "Examples:\n  peerage join ben.invite --connect\n  peerage join 'peerage:invite:…'\n  peerage join - < ben.invite"
     )]
     Join(JoinArgs),
+    /// Requests to join a group, at this node
+    #[command(subcommand)]
+    Requests(RequestsCommand),
     /// Members of a group
     #[command(subcommand)]
     Member(MemberCommand),
@@ -250,7 +253,7 @@ pub struct GroupName {
 pub enum GroupCommand {
     /// Make a group; you become its first administrator
     #[command(
-        after_help = "Example:\n  peerage group create --friendly-name 'Chess club' --connect"
+        after_help = "Examples:\n  peerage group create --friendly-name 'Chess club' --connect\n  peerage group create --friendly-name 'Open house' --password-file house.password --requests --connect"
     )]
     Create {
         /// Ends the group's peer name, after the dot
@@ -265,6 +268,9 @@ pub enum GroupCommand {
         /// The creator [default: the default identity]
         #[arg(long = "as", value_name = "IDENTITY")]
         identity: Option<String>,
+        /// The group's door
+        #[command(flatten)]
+        door: DoorArgs,
         /// Connect at once
         #[arg(long)]
         connect: bool,
@@ -299,6 +305,19 @@ pub enum GroupCommand {
     /// Go offline
     #[command(after_help = "Example:\n  peerage group close Chess")]
     Close(GroupName),
+    /// The group's door: how people without an invitation come in
+    #[command(subcommand)]
+    Door(DoorCommand),
+    /// Print the group's address, for people who may come to its door
+    #[command(
+        after_help = "Examples:\n  peerage group address Chess --out chess.address\n  peerage group address --uri\n  peerage group address --show chess.address\n\nWho has the address can ring at the group's door, and sees neither members nor records. The password is not in it."
+    )]
+    Address(AddressArgs),
+    /// Join a group by its address, with its password or by asking
+    #[command(
+        after_help = "Examples:\n  peerage group join chess.address --password-file chess.password --connect\n  peerage group join chess.address --ask --note 'it is Ben' --connect\n\nWithout --password-file and --ask the password is asked for. A request waits until a member accepts it; the node asks again by itself, also after a restart."
+    )]
+    Join(VisitArgs),
     /// Delete the membership and this node's copy of the records
     #[command(after_help = "Example:\n  peerage group delete Chess")]
     Delete(GroupName),
@@ -340,6 +359,120 @@ pub enum ShowArg {
     Always,
     /// As the group's policy says
     Policy,
+}
+
+/// Whom a group's door lets in.
+#[derive(Debug, Clone, Default, Args)]
+pub struct DoorArgs {
+    /// Open the group's door to who knows a password, which is asked for
+    #[arg(long, conflicts_with = "password_file")]
+    pub password: bool,
+    /// Open the group's door to who knows the password in the first line of this file, or - for standard input
+    #[arg(long, value_name = "FILE|-")]
+    pub password_file: Option<PathBuf>,
+    /// What who knows the password may do [default: member]
+    #[arg(long, value_enum)]
+    pub door_role: Option<RoleArg>,
+    /// Open the group's door to requests to join
+    #[arg(long)]
+    pub requests: bool,
+}
+
+/// `peerage group door …`
+#[derive(Debug, Subcommand)]
+pub enum DoorCommand {
+    /// Open the door, or change whom it lets in; only for the group's creator
+    #[command(
+        after_help = "Examples:\n  peerage group door open Chess --requests\n  peerage group door open Chess --password-file chess.password\n\nWhat is not named is closed: without a password option there is no password from now on."
+    )]
+    Open {
+        /// The group
+        #[command(flatten)]
+        group: GroupName,
+        /// Whom it lets in
+        #[command(flatten)]
+        door: DoorArgs,
+    },
+    /// Close the door; addresses given out before are of no use any more
+    #[command(after_help = "Example:\n  peerage group door close Chess")]
+    Close(GroupName),
+    /// Show whom the door lets in
+    #[command(after_help = "Example:\n  peerage group door show Chess")]
+    Show(GroupName),
+}
+
+/// `peerage group address`
+#[derive(Debug, Clone, Default, Args)]
+pub struct AddressArgs {
+    /// The group
+    #[command(flatten)]
+    pub group: GroupName,
+    /// On one line instead of as a text block
+    #[arg(long)]
+    pub uri: bool,
+    /// Write to this file instead of the terminal
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Show what an address says instead: a file, - for standard input, or peerage:group:…
+    #[arg(long, value_name = "FILE|-|URI", conflicts_with_all = ["group", "uri", "out"])]
+    pub show: Option<String>,
+}
+
+/// `peerage group join`
+#[derive(Debug, Clone, Args)]
+pub struct VisitArgs {
+    /// The group's address: a file, - for standard input, or peerage:group:…
+    #[arg(value_name = "FILE|-|URI")]
+    pub address: String,
+    /// Who joins [default: the default identity]
+    #[arg(long = "as", value_name = "IDENTITY")]
+    pub identity: Option<String>,
+    /// File whose first line is the group's password, or - for standard input
+    #[arg(long, value_name = "FILE|-", conflicts_with = "ask")]
+    pub password_file: Option<PathBuf>,
+    /// Ask to be let in instead of giving the password
+    #[arg(long)]
+    pub ask: bool,
+    /// A few words to whoever decides
+    #[arg(long, requires = "ask")]
+    pub note: Option<String>,
+    /// Connect at once
+    #[arg(long)]
+    pub connect: bool,
+}
+
+/// `peerage requests …`
+#[derive(Debug, Subcommand)]
+pub enum RequestsCommand {
+    /// List who has asked this node to join; other members have their own lists
+    #[command(after_help = "Example:\n  peerage requests ls --group Chess")]
+    Ls(GroupArg),
+    /// Let somebody in who has asked
+    #[command(
+        after_help = "Example:\n  peerage requests accept 5f0c2a --group Chess --role member --expires 30d"
+    )]
+    Accept {
+        /// The group
+        #[command(flatten)]
+        group: GroupArg,
+        /// Peer name of who asks, a unique start of it, or the public key
+        who: String,
+        /// What the new member may do
+        #[arg(long, value_enum, default_value_t = RoleArg::Member)]
+        role: RoleArg,
+        /// End of the membership: a duration such as 30d, or an instant [default: the longest you may give]
+        #[arg(long, value_name = "TIME")]
+        expires: Option<Lifetime>,
+    },
+    /// Do not answer somebody who has asked any more
+    #[command(after_help = "Example:\n  peerage requests deny 5f0c2a --group Chess")]
+    Deny {
+        /// The group
+        #[command(flatten)]
+        group: GroupArg,
+        /// Peer name of who asks, a unique start of it, or the public key
+        who: String,
+    },
 }
 
 /// `peerage invite …`

@@ -59,6 +59,19 @@ impl Client {
         self.answer(Method::PATCH, path, Some(body)).await
     }
 
+    pub(super) async fn put<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, Failure> {
+        self.answer(Method::PUT, path, Some(body)).await
+    }
+
+    /// Deletes something that leaves something to be told of.
+    pub(super) async fn remove<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
+        self.answer(Method::DELETE, path, None::<&()>).await
+    }
+
     pub(super) async fn delete(&self, path: &str) -> Result<(), Failure> {
         self.bytes(Method::DELETE, path, None::<&()>)
             .await

@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::{
     args::{GroupArg, GroupCommand, GroupName, MemberCommand, ShowArg},
     client::Client,
+    door,
     failure::Failure,
     id::Deleted,
     output::{Output, fields, harmless, short_time, table, yes},
@@ -13,8 +14,8 @@ use super::{
 use crate::{
     api::segment,
     model::{
-        ConnectRequest, FingerprintInfo, GroupInfo, GroupProperties, MemberInfo, NeighbourInfo, NewGroup,
-        PresenceRequest,
+        ConnectRequest, FingerprintInfo, GroupInfo, GroupProperties, MemberInfo, NeighbourInfo,
+        NewGroup, PresenceRequest,
     },
 };
 
@@ -29,9 +30,11 @@ pub(super) async fn run(
             friendly_name,
             comment,
             identity,
+            door,
             connect,
         } => {
             let new = NewGroup {
+                door: door::request(&door)?,
                 identity,
                 classifier,
                 friendly_name,
@@ -54,6 +57,9 @@ pub(super) async fn run(
             connect_at(client, group.into(), addresses, output).await
         }
         GroupCommand::Close(name) => act(client, name.into(), "/close", output).await,
+        GroupCommand::Door(command) => door::door(client, command, output).await,
+        GroupCommand::Address(args) => door::address(client, args, output).await,
+        GroupCommand::Join(args) => door::join(client, args, output).await,
         GroupCommand::Delete(name) => {
             let group = GroupArg::from(name);
             let path = client.group(&group).await?;
@@ -162,15 +168,19 @@ async fn show(client: &Client, group: GroupArg, output: Output) -> Result<(), Fa
         neighbour_list: Vec<NeighbourInfo>,
     }
     let path = client.group(&group).await?;
+    let info: GroupInfo = client.get(&path.below("")).await?;
+    if info.members == 0 && info.role.is_empty() {
+        // Not a member yet: there is nothing inside to look at.
+        return output.show(&info, group_fields);
+    }
     let fingerprint: FingerprintInfo = client.get(&path.below("/fingerprint")).await?;
-    let group: GroupInfo = client.get(&path.below("")).await?;
     // They are known once another member has told.
-    let properties = match group.synchronised {
+    let properties = match info.synchronised {
         true => Some(client.get(&path.below("/properties")).await?),
         false => None,
     };
     let shown = Shown {
-        group,
+        group: info,
         properties,
         fingerprint: fingerprint.fingerprint,
         neighbour_list: client.get(&path.below("/neighbours")).await?,

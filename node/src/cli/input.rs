@@ -52,6 +52,20 @@ pub(super) fn passphrase(file: Option<&Path>, ask: Ask) -> Result<Zeroizing<Stri
     Ok(given)
 }
 
+/// The password of a group, from the first line of a file or of standard input.
+pub(super) fn password(file: &Path) -> Result<Zeroizing<String>, Failure> {
+    passphrase(Some(file), Ask::Once)
+}
+
+/// A new password of a group, asked for twice.
+pub(super) fn new_password() -> Result<Zeroizing<String>, Failure> {
+    let given = prompt("Password of the group: ")?;
+    if prompt("Once more: ")? != given {
+        return Err(Error::invalid("password", "the two differ").into());
+    }
+    Ok(given)
+}
+
 /// How often to ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ask {
@@ -70,7 +84,7 @@ pub(super) fn prompt(question: &str) -> Result<Zeroizing<String>, Failure> {
                 "passphrase",
                 format!("cannot be asked for without a terminal: {error}"),
             ))
-            .advise("give it in PEERAGE_EXPORT_PASSPHRASE or with --passphrase-file")
+            .advise("give it in a file: --passphrase-file or --password-file")
         })
 }
 

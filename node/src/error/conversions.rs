@@ -1,6 +1,7 @@
 //! How the errors of the layers below appear to users.
 
 use peerage_protocol::{
+    door::AddressError as DoorAddressError,
     engine::{AddressError, ConnectFailure},
     gmc::GmcError,
     identity::IdentityError,
@@ -78,6 +79,21 @@ pub(super) fn identity(error: &IdentityError) -> Facts {
             as_original("wrong_passphrase", NotAuthorised, "E_INVALIDARG")
         }
         _ => as_original("invalid_identity", FixInput, "E_INVALIDARG"),
+    }
+}
+
+pub(super) fn group_address(error: &DoorAddressError) -> Facts {
+    match error {
+        DoorAddressError::UnsupportedVersion { .. } => as_original(
+            "unsupported_version",
+            FixInput,
+            "PEER_E_UNSUPPORTED_VERSION",
+        ),
+        _ => as_original(
+            "group_address_not_trusted",
+            FixInput,
+            "PEER_E_INVITATION_NOT_TRUSTED",
+        ),
     }
 }
 

@@ -112,6 +112,20 @@ impl Error {
             }
             Self::Gmc(error) => conversions::gmc(error),
             Self::Invitation(error) => conversions::invitation(error),
+            Self::Address(error) => conversions::group_address(error),
+            Self::PasswordPolicy { .. } => as_original(
+                "password_does_not_meet_policy",
+                FixInput,
+                "PEER_E_PASSWORD_DOES_NOT_MEET_POLICY",
+            ),
+            Self::DoorClosed { .. } => plain("door_closed", Conflict),
+            Self::NotAdmitted { .. } => {
+                as_original("not_authorised", NotAuthorised, "PEER_E_NOT_AUTHORIZED")
+            }
+            Self::RequestNotFound { .. } => {
+                as_original("request_not_found", NotFound, "PEER_E_NOT_FOUND")
+            }
+            Self::TooManyVisits { .. } => plain("too_many_visits", Conflict),
             Self::RecordNotFound { .. } => {
                 as_original("record_not_found", NotFound, "PEER_E_RECORD_NOT_FOUND")
             }
@@ -185,6 +199,18 @@ impl Error {
             Self::NodeNotFound { .. } => "list the nodes with: peerage member nodes",
             Self::Properties(PropertiesError::RecordTooLarge { .. }) => {
                 "see the group's limit with: peerage group show"
+            }
+            Self::Address(_) => "ask for the group's address anew: peerage group address",
+            Self::PasswordPolicy { .. } => "choose four or more random words",
+            Self::DoorClosed { .. } => {
+                "its creator opens it with: peerage group door open --requests"
+            }
+            Self::NotAdmitted { .. } => {
+                "join again with the right password: peerage group join ADDRESS --password-file FILE"
+            }
+            Self::RequestNotFound { .. } => "list the requests with: peerage requests ls",
+            Self::TooManyVisits { .. } => {
+                "give one up with: peerage group delete GROUP, or wait until you are let in"
             }
             Self::RecordNotFound { .. } => "list the records with: peerage record ls",
             Self::Busy | Self::TimedOut { .. } => "try again in a moment",

@@ -195,6 +195,7 @@ impl DataFolder {
         let folder = self.groups_of(identity);
         let known = files::remove(&folder.join(format!("{name}.json")))?;
         let key = files::remove(&folder.join(format!("{name}.pem")))?;
+        files::remove(&folder.join(format!("{name}.requests")))?;
         if !known && !key {
             return Err(Error::GroupNotFound {
                 name: group.to_string(),
@@ -280,7 +281,7 @@ impl DataFolder {
         Ok(key)
     }
 
-    fn groups_of(&self, identity: &PeerName) -> PathBuf {
+    pub(super) fn groups_of(&self, identity: &PeerName) -> PathBuf {
         self.path
             .join("groups")
             .join(HEXLOWER.encode(&identity.p2p_id()))

@@ -39,9 +39,9 @@ use crate::{
 /// handles that were opened separately.
 #[derive(Debug, Clone)]
 pub struct GroupHandle {
-    inner: Arc<Inner>,
-    replica: ReplicaId,
-    name: String,
+    pub(super) inner: Arc<Inner>,
+    pub(super) replica: ReplicaId,
+    pub(super) name: String,
     life: Life,
 }
 
@@ -487,7 +487,7 @@ impl GroupHandle {
             .map_err(|error| self.explain(error, id))
     }
 
-    fn explain(&self, error: ChangeError, id: Option<RecordId>) -> Error {
+    pub(super) fn explain(&self, error: ChangeError, id: Option<RecordId>) -> Error {
         match error {
             ChangeError::NotOpen => Error::GroupGone {
                 group: self.name.clone(),
@@ -511,7 +511,7 @@ impl GroupHandle {
     }
 
     /// Where an invited member can start: here, and at our neighbours.
-    async fn bootstrap(&self, view: &View) -> Result<Vec<Multiaddr>> {
+    pub(super) async fn bootstrap(&self, view: &View) -> Result<Vec<Multiaddr>> {
         let network = self.inner.network().await?;
         let own = network
             .addresses
@@ -533,7 +533,7 @@ impl GroupHandle {
             .await
     }
 
-    fn membership(&self) -> Result<Arc<Membership>> {
+    pub(super) fn membership(&self) -> Result<Arc<Membership>> {
         self.check()?;
         let known = self.inner.known();
         let found = known.membership(&self.replica).cloned();
@@ -547,7 +547,7 @@ impl GroupHandle {
     }
 
     /// Sees to it that the group is open, so that what follows can be asked of it.
-    async fn ready(&self) -> Result<()> {
+    pub(super) async fn ready(&self) -> Result<()> {
         self.check()?;
         if self.life.shared.is_open() {
             return Ok(());

@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    GroupHandle,
+    GroupHandle, Visits,
     life::{Life, Replicas, Turn},
     properties::attributes_key,
     remembered::note_key,
@@ -52,6 +52,7 @@ pub(crate) struct Inner {
     pub(crate) vault: Mutex<Vault>,
     pub(crate) replicas: Replicas,
     pub(crate) deferring: Deferring,
+    pub(crate) visits: Visits,
     /// The run loop or the store has ended.
     pub(crate) stopped: CancellationToken,
 }
@@ -191,6 +192,12 @@ impl Inner {
             })
             .await?;
         let attributes = self.attributes(replica).await?;
+        let (folder, member, group) = (
+            Arc::clone(&self.folder),
+            membership.identity.clone(),
+            root.name().clone(),
+        );
+        let requests = blocking(move || folder.load_requests(&member, &group)).await?;
         let cloud = membership
             .cloud
             .parse()
@@ -211,6 +218,8 @@ impl Inner {
             attributes,
         };
         self.command(|done| Command::Open(Box::new(open), done))
+            .await?;
+        self.command(|done| Command::RestoreDoor(replica, requests, done))
             .await?;
         turn.set_open(true);
         Ok(())
@@ -256,6 +265,7 @@ impl Inner {
                 tracing::warn!(%group, %identity, %error, "group not resumed");
             }
         }
+        self.resume_visits().await;
     }
 
     /// Removes replicas nobody is a member of: of groups that were being deleted when the node

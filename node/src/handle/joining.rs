@@ -30,6 +30,12 @@ impl Node {
         undivided(async move {
             let now = inner.clock.timestamp();
             let known = inner.held()?;
+            let door = new.door.clone();
+            if let Some(door) = door.clone() {
+                // Before anything is made: a group whose door failed would be there all the same.
+                let names = new.friendly_name.clone().unwrap_or_default();
+                blocking(move || super::door::check(&door, &[names.as_str()])).await?;
+            }
             let (replica, membership) = blocking(move || created(&known, new, now)).await?;
             let turn = inner.replicas.turn(replica).await;
             let kept = membership.clone();
@@ -47,7 +53,12 @@ impl Node {
                 inner.replicas.end(replica, &turn);
                 return Err(error);
             }
-            inner.handle_of(replica, &membership)
+            let handle = inner.handle_of(replica, &membership)?;
+            drop(turn);
+            if let Some(door) = door {
+                handle.open_door(door).await?;
+            }
+            Ok(handle)
         })
         .await
     }
@@ -83,7 +94,7 @@ impl Node {
 }
 
 impl Inner {
-    async fn admit(
+    pub(super) async fn admit(
         self: &Arc<Self>,
         identity: &Arc<Identity>,
         accepted: Accepted,

@@ -51,6 +51,20 @@ impl Inner {
                 })
                 .await
             }
+            Notice::Visited(visit, outcome) => self.visited(visit, outcome).await,
+            Notice::Requests(replica, requests) => {
+                let known = self.known();
+                let Some(membership) = known.membership(&replica).cloned() else {
+                    return Ok(());
+                };
+                self.with_vault(move |vault| {
+                    let group = membership.root()?.name().clone();
+                    vault
+                        .folder()
+                        .save_requests(&membership.identity, &group, &requests)
+                })
+                .await
+            }
             Notice::Neighbours(replica, neighbours) => {
                 let Some(_turn) = self.replicas.shared(replica).turn().await else {
                     return Ok(());

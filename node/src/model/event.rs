@@ -43,6 +43,8 @@ pub enum EventKind {
     GroupStatus,
     /// The databases of this node and a neighbour are in line.
     Synchronised,
+    /// Somebody asks this node to join; `detail` is its peer name.
+    JoinRequested,
     /// Connecting to the group failed; `detail` says why.
     ConnectionFailed,
     /// Events were lost, because the reader was too slow or asked for events no longer kept.
@@ -72,6 +74,7 @@ impl EventKind {
             Self::NeighbourDisconnected => "neighbour_disconnected",
             Self::GroupStatus => "group_status",
             Self::Synchronised => "synchronised",
+            Self::JoinRequested => "join_requested",
             Self::ConnectionFailed => "connection_failed",
             Self::Gap => "gap",
         }

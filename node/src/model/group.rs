@@ -4,7 +4,7 @@ use peerage_protocol::engine::Status;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::NodeInfo;
+use super::{DoorRequest, NodeInfo};
 
 /// What an application chooses about a new group.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -21,6 +21,8 @@ pub struct NewGroup {
     pub friendly_name: Option<String>,
     /// What the group is for. Up to 255 characters.
     pub comment: Option<String>,
+    /// Opens the group's door at once. Default: closed, so that only invitations let in.
+    pub door: Option<DoorRequest>,
 }
 
 /// How far the node has got with a group.
@@ -36,6 +38,10 @@ pub enum GroupStatus {
     Listening,
     /// At least one neighbour.
     Connected,
+    /// Not a member yet: the request to join lies with a member who decides.
+    Waiting,
+    /// Not a member: the password is wrong.
+    Refused,
 }
 
 impl GroupStatus {
@@ -47,6 +53,8 @@ impl GroupStatus {
             Self::Connecting => "connecting",
             Self::Listening => "listening",
             Self::Connected => "connected",
+            Self::Waiting => "waiting",
+            Self::Refused => "refused",
         }
     }
 }

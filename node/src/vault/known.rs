@@ -7,7 +7,7 @@ use peerage_records::id::ReplicaId;
 
 use crate::{
     Error, Result,
-    folder::{IdentityFacts, Membership},
+    folder::{IdentityFacts, Membership, Waiting},
     model::{IdentityInfo, instant_text},
 };
 
@@ -21,6 +21,8 @@ pub(crate) struct Known {
     pub(super) identities: BTreeMap<PeerName, (Arc<Identity>, IdentityFacts)>,
     pub(super) default: Option<PeerName>,
     pub(super) memberships: BTreeMap<ReplicaId, Arc<Membership>>,
+    /// By the name of the visit.
+    pub(super) waiting: BTreeMap<ReplicaId, Arc<Waiting>>,
 }
 
 impl Known {
@@ -34,6 +36,27 @@ impl Known {
 
     pub(crate) fn membership(&self, replica: &ReplicaId) -> Option<&Arc<Membership>> {
         self.memberships.get(replica)
+    }
+
+    pub(crate) fn all_waiting(&self) -> impl Iterator<Item = (&ReplicaId, &Arc<Waiting>)> {
+        self.waiting.iter()
+    }
+
+    pub(crate) fn waiting(&self, visit: &ReplicaId) -> Option<&Arc<Waiting>> {
+        self.waiting.get(visit)
+    }
+
+    /// The one of these that `group` names.
+    pub(crate) fn select_waiting<'a>(
+        &self,
+        group: &str,
+        candidates: impl Iterator<Item = (String, &'a str, &'a ReplicaId)>,
+    ) -> Result<Option<ReplicaId>> {
+        match select(group, candidates) {
+            Selected::One(visit) => Ok(Some(*visit)),
+            Selected::None => Ok(None),
+            Selected::Several => Err(Error::GroupAmbiguous { name: group.into() }),
+        }
     }
 
     /// The identity a membership belongs to.
@@ -120,6 +143,11 @@ impl Known {
             .values()
             .filter(|membership| membership.identity == *name)
             .count()
+            + self
+                .waiting
+                .values()
+                .filter(|waiting| waiting.identity == *name)
+                .count()
     }
 }
 

@@ -39,17 +39,18 @@ impl fmt::Debug for Handle {
     }
 }
 
+/// Seals one message, and no more.
 #[derive(Zeroize, ZeroizeOnDrop)]
-struct SealingKey([u8; 32]);
+pub(crate) struct SealingKey(pub(crate) [u8; 32]);
 
 impl SealingKey {
-    fn seal(&self, plain: &[u8]) -> Vec<u8> {
+    pub(crate) fn seal(&self, plain: &[u8]) -> Vec<u8> {
         self.cipher()
             .encrypt(&Nonce::default(), plain)
             .expect("a frame is far below the cipher's limit")
     }
 
-    fn open(&self, sealed: &[u8]) -> Option<Vec<u8>> {
+    pub(crate) fn open(&self, sealed: &[u8]) -> Option<Vec<u8>> {
         self.cipher().decrypt(&Nonce::default(), sealed).ok()
     }
 
@@ -172,11 +173,12 @@ pub(super) fn knock_tag(
 }
 
 /// Compares without leaking where the difference is.
-pub(super) fn same(a: &[u8; 16], b: &[u8; 16]) -> bool {
+pub(crate) fn same(a: &[u8; 16], b: &[u8; 16]) -> bool {
     a.iter().zip(b).fold(0, |seen, (x, y)| seen | (x ^ y)) == 0
 }
 
-fn pair(
+/// What both peers can derive for this exchange of theirs from a secret they share.
+pub(crate) fn pair(
     secret: &DiscoverySecret,
     label: &str,
     first: &PeerId,
@@ -194,7 +196,7 @@ fn pair(
     hkdf
 }
 
-fn expand<const N: usize>(hkdf: &Hkdf<Sha256>, label: &[u8]) -> [u8; N] {
+pub(crate) fn expand<const N: usize>(hkdf: &Hkdf<Sha256>, label: &[u8]) -> [u8; N] {
     let mut out = [0; N];
     hkdf.expand(label, &mut out)
         .expect("HKDF-SHA256 gives up to 8 160 bytes");

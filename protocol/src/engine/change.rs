@@ -212,7 +212,7 @@ impl Engine {
         }
     }
 
-    /// Signs our version, validates it as if it were another's, and has it stored.
+    /// Signs our version and has it stored.
     pub(super) fn store_own(&mut self, replica: ReplicaId, record: Record, own: Own, now: Now) {
         let Own {
             command,
@@ -232,6 +232,33 @@ impl Engine {
             return;
         }
         let signed = state.sign(record);
+        let own = Own {
+            command,
+            change,
+            attempts,
+            then,
+        };
+        self.store_signed(replica, signed, own, now);
+    }
+
+    /// Validates our version, signed by whoever it is by, as if it were another's, and has it stored.
+    pub(super) fn store_signed(
+        &mut self,
+        replica: ReplicaId,
+        signed: SignedRecord,
+        own: Own,
+        now: Now,
+    ) {
+        let Own {
+            command,
+            change,
+            attempts,
+            then,
+        } = own;
+        let Some(state) = self.groups.get(&replica) else {
+            self.reply(command, Err(ChangeError::NotOpen));
+            return;
+        };
         match validate(signed.clone(), &state.group, &state.roster, now.timestamp) {
             Err(rejection) => self.reply(command, Err(rejection.into())),
             Ok(record) => {

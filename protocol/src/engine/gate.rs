@@ -371,7 +371,13 @@ impl Engine {
     }
 
     /// Every refusal looks the same: silence, and the end after a fixed while.
-    fn refuse(&mut self, exchange: ExchangeNumber, peer: PeerId, error: &AdmissionError, now: Now) {
+    pub(super) fn refuse(
+        &mut self,
+        exchange: ExchangeNumber,
+        peer: PeerId,
+        error: &AdmissionError,
+        now: Now,
+    ) {
         self.emit(Event::AdmissionRefused {
             peer,
             reason: error.reason(),

@@ -209,6 +209,10 @@ impl Engine {
                 self.apply_revocation(replica, signed, now);
                 Vec::new()
             }
+            RecordType::DOOR => {
+                self.learn_door(replica, signed);
+                Vec::new()
+            }
             _ => Vec::new(),
         }
     }

@@ -165,6 +165,9 @@ pub enum Output {
         verdict: Verdict,
     },
 
+    /// Stretch a password, where that disturbs nobody, and hand in what comes of it.
+    Stretch(Box<super::Stretch>),
+
     /// Put our entry into the cloud.
     Announce {
         /// To be repeated in the answer.
@@ -431,6 +434,8 @@ pub enum Event {
         /// `stored`, `same` or `superseded`.
         outcome: &'static str,
     },
+    /// Something about a group's door.
+    Door(super::DoorEvent),
     /// The store failed while keeping records of others.
     StoreFailed {
         /// In which replica.

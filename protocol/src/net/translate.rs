@@ -391,6 +391,7 @@ impl Network {
             Output::Announce { replica, key, set } => self.announce(replica, key, &set),
             Output::LookUp { replica, key } => self.look_up(replica, key),
             other @ (Output::Put { .. }
+            | Output::Stretch(_)
             | Output::Read { .. }
             | Output::Withdraw { .. }
             | Output::Reply { .. }

@@ -138,6 +138,10 @@ impl World {
                     self.flood(node, group, source, &bytes);
                 }
             }
+            // As the real node does it: beside the engine, and for a while.
+            Output::Stretch(stretch) => {
+                self.tell_later(Duration::from_millis(300), node, stretch.run());
+            }
             Output::Put { .. }
             | Output::Read { .. }
             | Output::Withdraw { .. }

@@ -17,9 +17,10 @@ use peerage_records::{
 
 use super::{GroupIndex, Membership, NodeIndex, World};
 use crate::{
+    door::Door,
     engine::{
-        Change, ChangeError, CommandId, ConnectFailure, Engine, Event, GroupView, Input, OpenGroup,
-        PresenceWish, StoreFailure,
+        Change, ChangeError, CommandId, ConnectFailure, DoorInput, DoorView, Engine, Event,
+        GroupView, Input, OpenGroup, PresenceWish, StoreFailure,
     },
     identity::Identity,
     properties::PropertiesChange,
@@ -215,6 +216,44 @@ impl World {
             attributes: None,
         };
         self.command(node, Input::Open(Box::new(open)));
+    }
+
+    /// Puts a group's door in the place of the one it has, as who holds the group's key.
+    ///
+    /// # Panics
+    /// When that is refused.
+    pub fn set_door(&mut self, node: NodeIndex, group: GroupIndex, door: Door) {
+        let command = self.nodes[node].next_command;
+        self.nodes[node].next_command += 1;
+        let Some(replica) = self.replica(node, group) else {
+            panic!("the node is no member");
+        };
+        let set = DoorInput::Set {
+            command,
+            replica,
+            door: Box::new(door),
+            key: Box::new(self.group_key(group).clone()),
+        };
+        self.command(node, Input::Door(set));
+        self.run_until(Duration::from_secs(10), |world| {
+            world.reply(node, command).is_some()
+        });
+        let reply = self.reply(node, command);
+        assert!(
+            matches!(reply, Some(Ok(_))),
+            "seed {}: {reply:?}",
+            self.config.seed
+        );
+    }
+
+    /// The door of a group, as a node knows it.
+    #[must_use]
+    pub fn door(&self, node: NodeIndex, group: GroupIndex) -> Option<DoorView<'_>> {
+        let replica = self.replica(node, group)?;
+        match &self.nodes[node].actor {
+            Actor::Honest(engine) => engine.door(&replica),
+            Actor::Raw(_) | Actor::Off => None,
+        }
     }
 
     /// Puts another membership in the place of the one a node has, and opens the group with it.
