@@ -21,10 +21,12 @@ mod doors;
 #[allow(unused_qualifications, reason = "in what utoipa's macro writes")]
 mod events;
 mod extract;
+mod group_key;
 mod groups;
 mod identities;
 mod invitations;
 mod layers;
+mod members;
 mod node;
 mod properties;
 #[allow(unused_qualifications, reason = "in what utoipa's macro writes")]
@@ -71,8 +73,10 @@ struct Api {
         (name = "node", description = "The node as a whole"),
         (name = "identities", description = "Who you are"),
         (name = "groups", description = "Where you are a member"),
+        (name = "members", description = "Who is in a group, and by whom"),
         (name = "invitations", description = "How others become members"),
         (name = "doors", description = "How people without an invitation become members"),
+        (name = "group-key", description = "The group's own key, for the day a disk is lost"),
         (name = "records", description = "What the members of a group share"),
         (name = "events", description = "What happens in a group"),
     )
@@ -173,11 +177,13 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(groups::connect))
         .routes(routes!(groups::connect_at))
         .routes(routes!(groups::close))
-        .routes(routes!(groups::members))
         .routes(routes!(properties::show, properties::change))
         .routes(routes!(properties::nodes))
         .routes(routes!(properties::node))
         .routes(routes!(properties::presence))
+        .routes(routes!(members::list))
+        .routes(routes!(members::show))
+        .routes(routes!(members::tree))
         .routes(routes!(groups::neighbours))
         .routes(routes!(groups::fingerprint))
         .routes(routes!(doors::show, doors::open, doors::close))
@@ -186,8 +192,14 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(doors::requests))
         .routes(routes!(doors::accept))
         .routes(routes!(doors::deny))
-        .routes(routes!(invitations::create))
+        .routes(routes!(group_key::export))
+        .routes(routes!(group_key::admin))
+        .routes(routes!(group_key::import))
+        .routes(routes!(invitations::list, invitations::create))
         .routes(routes!(invitations::inspect))
+        .routes(routes!(invitations::show))
+        .routes(routes!(invitations::reissue))
+        .routes(routes!(invitations::revoke))
         .routes(routes!(records::list, records::publish))
         .routes(routes!(records::get, records::update, records::delete))
         .routes(routes!(events::events))

@@ -15,11 +15,14 @@ mod door;
 mod events;
 mod failure;
 mod group;
+mod group_key;
 mod id;
 mod input;
 mod invite;
+mod member;
 mod output;
 mod presence;
+mod qr;
 mod record;
 mod status;
 mod up;
@@ -68,12 +71,14 @@ async fn run(cli: Cli, output: Output) -> Result<(), Failure> {
         Command::Id(command) => id::run(&client(&global)?, command, output).await,
         Command::Group(command) => group::run(&client(&global)?, command, output).await,
         Command::Requests(command) => door::requests(&client(&global)?, command, output).await,
-        Command::Invite(args::InviteCommand::Show { invitation }) => {
-            invite::show(&invitation, output)
+        Command::Invite(args::InviteCommand::Show { invitation, forms })
+            if !invite::is_id(&invitation) =>
+        {
+            invite::show(&invitation, forms, output)
         }
         Command::Invite(command) => invite::run(&client(&global)?, command, output).await,
         Command::Join(args) => invite::join(&client(&global)?, args, output).await,
-        Command::Member(command) => group::member(&client(&global)?, command, output).await,
+        Command::Member(command) => member::run(&client(&global)?, command, output).await,
         Command::Record(command) => record::run(&client(&global)?, command, output).await,
         Command::Events(command) => events::run(&client(&global)?, command, output).await,
         Command::Completions { shell } => {

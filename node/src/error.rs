@@ -9,8 +9,9 @@
 use std::{io, path::PathBuf};
 
 use peerage_protocol::{
-    door::AddressError, engine::ConnectFailure, gmc::GmcError, identity::IdentityError,
-    invitation::InvitationError, name::NameError, properties::PropertiesError,
+    cloud::CloudError, door::AddressError, engine::ConnectFailure, gmc::GmcError,
+    group::RecoveryError, identity::IdentityError, invitation::InvitationError, name::NameError,
+    properties::PropertiesError,
 };
 use peerage_records::{record::DraftError, store::StoreError, validate::Rejection};
 
@@ -161,6 +162,12 @@ pub enum Error {
         /// What was asked for.
         name: String,
     },
+    /// The card is of an identity that was deleted on this node.
+    #[error("the identity {name} was deleted on this node")]
+    IdentityDeleted {
+        /// Its peer name.
+        name: String,
+    },
     /// An identity with this peer name exists.
     #[error("the identity {name} already exists")]
     IdentityExists {
@@ -192,11 +199,64 @@ pub enum Error {
         /// What was asked for.
         name: String,
     },
-    /// Several groups match the name.
-    #[error("several groups match {name:?}")]
+    /// Several groups match the name, or look alike.
+    #[error("several groups match or look like {name:?}: {candidates}")]
     GroupAmbiguous {
         /// What was asked for.
         name: String,
+        /// Their peer names.
+        candidates: String,
+    },
+    /// No cloud of this node has the name, or several do.
+    #[error("cloud {name:?}: {source}")]
+    Cloud {
+        /// What was asked for.
+        name: String,
+        /// What is wrong with it.
+        source: CloudError,
+    },
+    /// No member matches the name.
+    #[error("the group knows no member called {name:?}")]
+    MemberNotFound {
+        /// What was asked for.
+        name: String,
+    },
+    /// Several members match the name, or look alike.
+    #[error("several members match or look like {name:?}: {candidates}")]
+    MemberAmbiguous {
+        /// What was asked for.
+        name: String,
+        /// Their peer names.
+        candidates: String,
+    },
+    /// The group's key is not on this node.
+    #[error("the key of the group {group} is not on this node")]
+    GroupKeyMissing {
+        /// The group's peer name.
+        group: String,
+    },
+    /// A recovery file of a group is not valid.
+    #[error(transparent)]
+    Recovery(#[from] RecoveryError),
+    /// No invitation made here has this id.
+    #[error("this node made no invitation {id:?}, or has forgotten it")]
+    InvitationNotFound {
+        /// What was asked for.
+        id: String,
+    },
+    /// Several invitations begin with this id.
+    #[error("several invitations begin with {id:?}")]
+    InvitationAmbiguous {
+        /// What was asked for.
+        id: String,
+    },
+    /// The invitation cannot be issued again or revoked any more.
+    #[error("the invitation {id} is {state}")]
+    InvitationOver {
+        /// Its id.
+        id: String,
+        /// What became of it.
+        state: &'static str,
     },
     /// The identity is already a member of the group here.
     #[error("{identity} is already a member of {group} on this node")]

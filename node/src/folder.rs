@@ -7,9 +7,11 @@
 //! default-identity              peer name
 //! identities/ID.pem             one identity: key and certificate
 //! groups/ID/ID.json             one membership: identity, then group
-//! groups/ID/ID.pem              the group's key, where this identity made the group
+//! groups/ID/ID.pem              the group's key, where this identity made the group or recovered it
 //! groups/ID/ID.join             a group the identity wants to join by its address
 //! groups/ID/ID.requests         requests to join the group, at this node
+//! groups/ID/ID.invited/ID.json  an invitation made here, by its own id
+//! deleted-identities            peer names of identities deleted here
 //! store/                        the record store
 //! api.sock                      the local API
 //! ```
@@ -27,14 +29,17 @@ use peerage_protocol::name::PeerName;
 
 use crate::Error;
 
+mod deleted;
 mod door;
 mod files;
 mod identities;
+mod invitations;
 mod lock;
 mod memberships;
 
 pub use door::Waiting;
 pub use identities::IdentityFacts;
+pub use invitations::{KeptInvitation, MAX_KEPT_INVITATIONS};
 pub use memberships::Membership;
 
 use lock::FolderLock;

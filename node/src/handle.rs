@@ -17,8 +17,11 @@ use tokio::{
     task::JoinHandle,
 };
 
-pub use self::group::{GroupHandle, InviteOptions};
 use self::inner::undivided;
+pub use self::{
+    group::{GroupHandle, InviteOptions, ReissueOptions},
+    joining::JoinOptions,
+};
 pub(crate) use self::{
     inner::Inner,
     life::{Life, Replicas},

@@ -51,6 +51,7 @@ pub mod folder;
 mod handle;
 pub mod metrics;
 pub mod model;
+mod naming;
 mod password;
 mod run;
 pub mod settings;
@@ -60,7 +61,7 @@ mod vault;
 pub use builder::Builder;
 pub use error::{Error, ErrorKind, Result};
 pub use event::EventStream;
-pub use handle::{GroupHandle, InviteOptions, Node};
+pub use handle::{GroupHandle, InviteOptions, JoinOptions, Node, ReissueOptions};
 pub use model::{NewGroup, NewIdentity};
 pub use settings::Settings;
 

@@ -9,6 +9,7 @@ mod event;
 mod group;
 mod identity;
 mod invitation;
+mod members;
 mod properties;
 mod record;
 mod requests;
@@ -22,12 +23,14 @@ pub use door::{
 pub use event::{EventKind, EventOrigin, GroupEvent};
 pub use group::{ConnectRequest, GroupInfo, GroupStatus, MemberInfo, NeighbourInfo, NewGroup};
 pub use identity::{IdentityInfo, NewIdentity};
+pub use invitation::{InvitationDetail, InvitationState, InvitationSummary};
+pub use members::{ChainLink, MemberDetail, MemberNode, MemberTree, Standing};
 pub use properties::{GroupChange, GroupProperties, NodeInfo, PresenceRequest};
 pub use record::{AttributeInfo, AttributeScalar, AttributeType, RecordInfo, RecordList};
 pub use requests::{
     CardText, ExportRequest, ExportedIdentity, FingerprintInfo, IdentityChange, ImportRequest,
-    InspectRequest, InvitationInfo, InvitationText, InviteRequest, JoinRequest, RecordChange,
-    RecordPut,
+    InspectRequest, InvitationInfo, InvitationText, InviteRequest, IssueAdminRequest, JoinRequest,
+    RecordChange, RecordPut, RecoverRequest, RecoveryFile, ReissueRequest,
 };
 pub use status::{NodeStatus, Problem};
 pub use text::{instant_text, parse_expiry, parse_instant};

@@ -229,6 +229,7 @@ fn every_path_of_the_document_is_served() {
             let concrete = path
                 .replace("{group}", "zzzz")
                 .replace("{name}", "zzzz")
+                .replace("{member}", "zzzz")
                 .replace("{id}", "zzzz");
             let answer = place.http(&method.to_uppercase(), &concrete, None);
             let routed = answer.status < 400 || {
@@ -406,6 +407,8 @@ fn any_bytes_are_answered_without_a_fault() {
         "passphrase",
         "identity",
         "comment",
+        "cloud",
+        "by_group_key",
     ]);
     let value = prop_oneof![
         ".{0,60}".prop_map(Value::from),

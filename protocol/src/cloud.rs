@@ -67,6 +67,25 @@ impl Cloud {
         format!("{SITE}{name}").parse()
     }
 
+    /// Finds the cloud that is meant among those a node is in: by its name, or by a beginning of it that
+    /// only one has, such as `Site_` where there is one site.
+    ///
+    /// # Errors
+    /// When none of them is meant, or several could be.
+    pub fn choose<'a>(wanted: &str, here: &'a [Self]) -> Result<&'a Self, CloudError> {
+        if let Some(exact) = here.iter().find(|cloud| cloud.name == wanted) {
+            return Ok(exact);
+        }
+        let mut begun = here
+            .iter()
+            .filter(|cloud| !wanted.is_empty() && cloud.name.starts_with(wanted));
+        match (begun.next(), begun.next()) {
+            (Some(only), None) => Ok(only),
+            (Some(_), Some(_)) => Err(CloudError::Ambiguous),
+            (None, _) => Err(CloudError::NotHere),
+        }
+    }
+
     /// How far it reaches.
     #[must_use]
     pub const fn scope(&self) -> Scope {
@@ -156,6 +175,12 @@ pub enum CloudError {
         /// Its length.
         chars: usize,
     },
+    /// The node is in no such cloud.
+    #[error("this node is in no such cloud")]
+    NotHere,
+    /// The node is in several clouds whose names begin so.
+    #[error("this node is in several clouds whose names begin so")]
+    Ambiguous,
     /// It has a character that is not allowed.
     #[error("the cloud name may contain letters, digits and -_.:/% only")]
     BadCharacter,
@@ -189,6 +214,29 @@ mod tests {
             Cloud::site(&"x".repeat(200)),
             Err(CloudError::TooLong { chars: 205 })
         );
+    }
+
+    #[test]
+    fn an_unknown_cloud_and_an_ambiguous_one_are_told_apart() {
+        let here = ["Global_", "Site_north", "Site_north.east", "LinkLocal_"]
+            .map(|name| name.parse::<Cloud>().unwrap());
+        for (wanted, found) in [
+            ("Global_", Ok(0)),
+            ("Global", Ok(0)),
+            ("Link", Ok(3)),
+            ("Site_north", Ok(1)),
+            ("Site_north.", Ok(2)),
+            ("Site_", Err(CloudError::Ambiguous)),
+            ("Site_south", Err(CloudError::NotHere)),
+            ("global_", Err(CloudError::NotHere)),
+            ("", Err(CloudError::NotHere)),
+        ] {
+            assert_eq!(
+                Cloud::choose(wanted, &here),
+                found.map(|index: usize| &here[index]),
+                "{wanted:?}"
+            );
+        }
     }
 
     #[test]

@@ -29,6 +29,7 @@
 
 mod chain;
 mod error;
+mod holders;
 mod issue;
 mod verify;
 
@@ -39,6 +40,7 @@ use std::time::Duration;
 
 pub use chain::{Chain, ChainHash, MAX_CHAIN_BYTES, MAX_CHAIN_GMCS};
 pub use error::GmcError;
+pub use holders::Holder;
 pub(crate) use issue::issue_from_root;
 pub use issue::{IssueOptions, issue, reissue};
 pub(crate) use verify::verify_without_time;

@@ -7,7 +7,7 @@
 mod card;
 mod error;
 pub(crate) mod pem;
-mod seal;
+pub(crate) mod seal;
 
 use std::fmt;
 

@@ -26,7 +26,7 @@ pub use error::InvitationError;
 use crate::{
     cloud::Cloud,
     gmc::{self, Chain, MAX_CHAIN_BYTES, VerifiedGmc},
-    group::Roles,
+    group::{GroupKey, Roles},
     identity::{Identity, IdentityCard, SEAL_OVERHEAD_BYTES},
     name::{PeerName, check_friendly_name},
     secret::{DiscoverySecret, SECRET_BYTES},
@@ -49,6 +49,9 @@ pub const MAX_INVITATION_BYTES: usize = MAX_CHAIN_BYTES + 4 * 1024;
 
 /// The longest text that is looked at, in bytes: base64 with room for broken lines and a covering letter.
 pub const MAX_INVITATION_TEXT_BYTES: usize = 2 * MAX_INVITATION_BYTES + 4 * 1024;
+
+/// Bytes of [`Invitation::id`]: enough to tell apart all a group will ever make.
+const INVITATION_ID_BYTES: usize = 8;
 
 /// What the bytes begin with, so that the version is where every build finds it.
 const MAGIC: &[u8] = b"peerage-invite";
@@ -149,6 +152,12 @@ pub struct Accepted {
     pub cloud: Cloud,
 }
 
+/// Who signs: a member, or the group itself.
+struct Signer<'a> {
+    key: IdentityKey,
+    sign: &'a dyn Fn(&[u8]) -> [u8; signing::SIGNATURE_BYTES],
+}
+
 impl Invitation {
     /// Makes an invitation for `invitee`, to whom `issuer` has issued `draft.chain`.
     ///
@@ -162,6 +171,38 @@ impl Invitation {
         secret: &DiscoverySecret,
         rng: &mut impl CryptoRng,
     ) -> Result<Self, InvitationError> {
+        let signer = Signer {
+            key: issuer.key(),
+            sign: &|message| issuer.sign(message),
+        };
+        Self::signed(draft, &signer, invitee, secret, rng)
+    }
+
+    /// As [`Self::create`], for a chain that the group's own key has issued.
+    ///
+    /// # Errors
+    /// As [`Self::create`].
+    pub fn create_under_root(
+        draft: InvitationDraft,
+        group: &GroupKey,
+        invitee: &IdentityCard,
+        secret: &DiscoverySecret,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Self, InvitationError> {
+        let signer = Signer {
+            key: group.root().key(),
+            sign: &|message| group.sign(message),
+        };
+        Self::signed(draft, &signer, invitee, secret, rng)
+    }
+
+    fn signed(
+        draft: InvitationDraft,
+        issuer: &Signer<'_>,
+        invitee: &IdentityCard,
+        secret: &DiscoverySecret,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Self, InvitationError> {
         let InvitationDraft {
             chain,
             cloud,
@@ -171,7 +212,7 @@ impl Invitation {
         let gmc = gmc::verify_without_time(&chain).map_err(InvitationError::Credential)?;
         gmc.check_subject(&invitee.key())
             .map_err(InvitationError::Credential)?;
-        if gmc.issuer() != issuer.key() {
+        if gmc.issuer() != issuer.key {
             return Err(InvitationError::NotTheIssuer);
         }
         check_bounds(&bootstrap, note.as_deref())?;
@@ -191,7 +232,7 @@ impl Invitation {
             ByteArray::new(sealed_secret),
             note.clone(),
         ));
-        let signature = issuer.sign(&signing::domain_separated(DOMAIN, &body));
+        let signature = (issuer.sign)(&signing::domain_separated(DOMAIN, &body));
         let envelope = signing::to_cbor(&Envelope(ByteBuf::from(body), ByteArray::new(signature)));
         Ok(Self {
             gmc,
@@ -261,6 +302,12 @@ impl Invitation {
         })
     }
 
+    /// Whether these are the bytes of an invitation and no text, to be told without decoding them.
+    #[must_use]
+    pub fn begins(bytes: &[u8]) -> bool {
+        bytes.starts_with(MAGIC)
+    }
+
     /// The invitation as bytes, for a file.
     #[must_use]
     pub fn to_bytes(&self) -> &[u8] {
@@ -277,6 +324,19 @@ impl Invitation {
     #[must_use]
     pub fn to_block(&self) -> String {
         text::to_block(&FORM, &self.encoded)
+    }
+
+    /// The credential inside. It was verified, but for no time: whoever accepts compares the clock.
+    #[must_use]
+    pub const fn gmc(&self) -> &VerifiedGmc {
+        &self.gmc
+    }
+
+    /// A short name for this invitation and no other: the beginning of its chain's hash, 16 hex digits.
+    #[must_use]
+    pub fn id(&self) -> String {
+        let hash = self.gmc.chain().hash();
+        data_encoding::HEXLOWER.encode(&hash.as_bytes()[..INVITATION_ID_BYTES])
     }
 
     /// Says what the invitation says. Needs no network, no membership and no identity.

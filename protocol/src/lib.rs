@@ -4,6 +4,7 @@ pub mod admission;
 pub mod audit;
 pub mod binding;
 mod certificate;
+mod clocks;
 pub mod cloud;
 pub mod deferred;
 pub mod discovery;

@@ -8,7 +8,7 @@ use std::{fs, path::PathBuf, time::Duration};
 use peerage_protocol::{
     binding::NodeBinding,
     gmc::{self, Chain, IssueOptions},
-    group::{GroupKey, Role},
+    group::{GroupKey, GroupRecovery, Role},
     identity::{Identity, IdentityCard},
     invitation::{Invitation, InvitationDraft},
     name::PeerName,
@@ -127,6 +127,34 @@ fn derived_keys_do_not_change() {
     let secret = DiscoverySecret::from_bytes([7; 32]);
     let key = data_encoding::HEXLOWER.encode(&secret.derive("golden"));
     assert_eq!(key, golden("derived-v1.hex").trim());
+}
+
+#[test]
+fn recovery_files_of_version_1_are_read() {
+    let recovery = GroupRecovery::from_pem(&golden("recovery-v1.pem"), PASSPHRASE).unwrap();
+    assert_eq!(recovery.key.root().name().classifier(), "chess");
+    assert_eq!(recovery.secret.expose(), &[7; 32]);
+    assert_eq!(recovery.cloud.name(), "Global_");
+    let addresses = recovery.bootstrap.iter().map(ToString::to_string);
+    assert_eq!(
+        addresses.collect::<Vec<_>>(),
+        ["/ip4/192.0.2.1/udp/3587/quic-v1"]
+    );
+}
+
+/// Writes the file for a new version: `cargo test -p peerage-protocol --test golden -- --ignored recovery`
+#[test]
+#[ignore = "overwrites what must not change"]
+fn write_golden_recovery_file() {
+    let rng = &mut ChaCha20Rng::seed_from_u64(2);
+    let recovery = GroupRecovery {
+        key: GroupKey::create("chess", Some("Chess club"), NOW, rng).unwrap(),
+        secret: DiscoverySecret::from_bytes([7; 32]),
+        cloud: peerage_protocol::cloud::Cloud::global(),
+        bootstrap: vec!["/ip4/192.0.2.1/udp/3587/quic-v1".parse().unwrap()],
+    };
+    let pem = recovery.to_pem(PASSPHRASE, rng).unwrap();
+    fs::write(path("recovery-v1.pem"), pem.as_bytes()).unwrap();
 }
 
 /// Writes the files for a new version: `cargo test -p peerage-protocol --test golden -- --ignored`

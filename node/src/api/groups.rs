@@ -1,17 +1,15 @@
 //! Groups over HTTP.
 
 use axum::{Json, extract::State, http::StatusCode, response::Response};
-use serde::Deserialize;
 
 use super::{
     Api,
     extract::{AsWhom, Asked, Body, Names, created, segment},
 };
 use crate::{
-    Error, GroupHandle,
+    Error, GroupHandle, JoinOptions,
     model::{
-        ConnectRequest, FingerprintInfo, GroupInfo, JoinRequest, MemberInfo, NeighbourInfo,
-        NewGroup, Problem,
+        ConnectRequest, FingerprintInfo, GroupInfo, JoinRequest, NeighbourInfo, NewGroup, Problem,
     },
 };
 
@@ -47,10 +45,11 @@ pub(super) async fn join(
     Body(request): Body<JoinRequest>,
 ) -> Result<Response, Error> {
     let invitation = request.invitation.parse()?;
-    let group = api
-        .node
-        .join(invitation, request.identity.as_deref())
-        .await?;
+    let options = JoinOptions {
+        identity: request.identity,
+        cloud: request.cloud,
+    };
+    let group = api.node.join_with(invitation, options).await?;
     let info = group.info().await?;
     Ok(created(place(&info), info))
 }
@@ -145,43 +144,6 @@ pub(super) async fn close(
     api.node.close_group(&group, identity).await.map(Json)
 }
 
-/// Which members.
-#[derive(Debug, Deserialize, utoipa::IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(super) struct Which {
-    /// The member on this node, where several of its identities are in the group.
-    identity: Option<String>,
-    /// Only those with a node that is present.
-    #[serde(default)]
-    present: bool,
-    /// Only the one with this peer name.
-    member: Option<String>,
-}
-
-/// Members of a group, this node's first
-#[utoipa::path(get, path = "/v1/groups/{group}/members", tag = "groups",
-    params(("group" = String, Path, description = "Peer name, a unique start of it, or the friendly name"), Which),
-    responses((status = 200, body = Vec<MemberInfo>), (status = "default", description = "an error", body = Problem, content_type = "application/problem+json")))]
-pub(super) async fn members(
-    State(api): State<Api>,
-    Names(group): Names<String>,
-    Asked(which): Asked<Which>,
-) -> Result<Json<Vec<MemberInfo>>, Error> {
-    let whom = AsWhom {
-        identity: which.identity,
-    };
-    let mut members = api.group(&group, &whom).await?.members().await?;
-    members.retain(|member| {
-        (member.present || !which.present)
-            && which
-                .member
-                .as_ref()
-                .is_none_or(|name| member.name == *name)
-    });
-    Ok(Json(members))
-}
-
 /// Members connected to this node now
 #[utoipa::path(get, path = "/v1/groups/{group}/neighbours", tag = "groups",
     params(("group" = String, Path, description = "Peer name, a unique start of it, or the friendly name"), AsWhom),
@@ -207,6 +169,6 @@ pub(super) async fn fingerprint(
     Ok(Json(FingerprintInfo { fingerprint }))
 }
 
-fn place(info: &GroupInfo) -> String {
+pub(super) fn place(info: &GroupInfo) -> String {
     format!("/v1/groups/{}", segment(&info.name))
 }

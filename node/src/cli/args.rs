@@ -8,6 +8,16 @@ use libp2p::Multiaddr;
 
 use super::values::{AttributeArg, Lifetime};
 
+mod group_key;
+mod invite;
+mod member;
+
+pub use self::{
+    group_key::GroupKeyCommand,
+    invite::{Forms, InvitationForm, InviteCommand, RoleArg},
+    member::MemberCommand,
+};
+
 const EXIT_CODES: &str = "\
 Exit codes:
   0  success
@@ -87,8 +97,8 @@ pub enum Command {
     /// Groups: where you are a member
     #[command(subcommand)]
     Group(GroupCommand),
-    /// Invitations: make and inspect them
-    #[command(subcommand)]
+    /// Invitations: make them, inspect them, and keep track of them
+    #[command(subcommand, visible_alias = "invitation")]
     Invite(InviteCommand),
     /// Join a group with an invitation
     #[command(
@@ -268,6 +278,9 @@ pub enum GroupCommand {
         /// The creator [default: the default identity]
         #[arg(long = "as", value_name = "IDENTITY")]
         identity: Option<String>,
+        /// Where the group is looked up [default: Global_]
+        #[arg(long)]
+        cloud: Option<String>,
         /// The group's door
         #[command(flatten)]
         door: DoorArgs,
@@ -321,6 +334,9 @@ pub enum GroupCommand {
     /// Delete the membership and this node's copy of the records
     #[command(after_help = "Example:\n  peerage group delete Chess")]
     Delete(GroupName),
+    /// The group's own key: for the day its creator's disk is lost
+    #[command(subcommand)]
+    Key(GroupKeyCommand),
 }
 
 /// `peerage group set`
@@ -475,70 +491,6 @@ pub enum RequestsCommand {
     },
 }
 
-/// `peerage invite …`
-#[derive(Debug, Subcommand)]
-pub enum InviteCommand {
-    /// Invite an identity, known by its card
-    #[command(
-        after_help = "Examples:\n  peerage invite create --group Chess --card ben.card --out ben.invite\n  peerage invite create --card 'peerage:card:…' --role inviting-member --expires 30d\n\nThe invitation is bound to the card: nobody else can use it."
-    )]
-    Create {
-        /// The group
-        #[command(flatten)]
-        group: GroupArg,
-        /// The invitee's identity card: a file, - for standard input, or peerage:card:…
-        #[arg(long, value_name = "FILE|-|URI")]
-        card: String,
-        /// What the invitee may do
-        #[arg(long, value_enum, default_value_t = RoleArg::Member)]
-        role: RoleArg,
-        /// End of the membership: a duration such as 30d, or an instant [default: the longest you may give]
-        #[arg(long, value_name = "TIME")]
-        expires: Option<Lifetime>,
-        /// A few words for the invitee
-        #[arg(long)]
-        note: Option<String>,
-        /// On one line instead of as a text block
-        #[arg(long)]
-        uri: bool,
-        /// Write to this file instead of the terminal
-        #[arg(long, value_name = "FILE")]
-        out: Option<PathBuf>,
-    },
-    /// Show what an invitation says; needs no daemon, no identity and no network
-    #[command(
-        after_help = "Examples:\n  peerage invite show ben.invite\n  peerage invite show 'peerage:invite:…'"
-    )]
-    Show {
-        /// A file, - for standard input, or peerage:invite:…
-        #[arg(value_name = "FILE|-|URI")]
-        invitation: String,
-    },
-}
-
-/// What a member may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum RoleArg {
-    /// Read and publish
-    Member,
-    /// Also invite members
-    InvitingMember,
-    /// Also invite administrators
-    Admin,
-}
-
-impl RoleArg {
-    /// The word used by the API.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Member => "member",
-            Self::InvitingMember => "inviting-member",
-            Self::Admin => "admin",
-        }
-    }
-}
-
 /// `peerage join`
 #[derive(Debug, Clone, Args)]
 pub struct JoinArgs {
@@ -548,64 +500,12 @@ pub struct JoinArgs {
     /// The invited identity [default: the default identity]
     #[arg(long = "as", value_name = "IDENTITY")]
     pub identity: Option<String>,
+    /// Where to look for the group, whatever the invitation says
+    #[arg(long)]
+    pub cloud: Option<String>,
     /// Connect at once
     #[arg(long)]
     pub connect: bool,
-}
-
-/// `peerage member …`
-#[derive(Debug, Subcommand)]
-pub enum MemberCommand {
-    /// List the members, this node's first
-    #[command(
-        after_help = "Examples:\n  peerage member ls --group Chess\n  peerage member ls --present"
-    )]
-    Ls {
-        /// The group
-        #[command(flatten)]
-        group: GroupArg,
-        /// Only those who are online
-        #[arg(long)]
-        present: bool,
-    },
-    /// List the nodes that are online, or show one
-    #[command(
-        after_help = "Examples:\n  peerage member nodes --group Chess\n  peerage member nodes local"
-    )]
-    Nodes {
-        /// The group
-        #[command(flatten)]
-        group: GroupArg,
-        /// A node's peer id, or local for this node
-        peer_id: Option<String>,
-    },
-    /// Tell the members something about this node
-    #[command(
-        after_help = "Examples:\n  peerage member attributes 'back at eight' --group Chess\n  peerage member attributes --clear"
-    )]
-    Attributes {
-        /// The group
-        #[command(flatten)]
-        group: GroupArg,
-        /// What to tell them, up to 1024 bytes
-        #[arg(required_unless_present = "clear", conflicts_with = "clear")]
-        text: Option<String>,
-        /// Tell them nothing any more
-        #[arg(long)]
-        clear: bool,
-    },
-    /// Show this node as online whatever the group's policy, until the node ends
-    #[command(
-        after_help = "Examples:\n  peerage member presence always --group Chess\n  peerage member presence policy"
-    )]
-    Presence {
-        /// The group
-        #[command(flatten)]
-        group: GroupArg,
-        /// When
-        #[arg(value_enum)]
-        show: ShowArg,
-    },
 }
 
 /// Content of a record, from one place.

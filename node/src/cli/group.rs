@@ -1,22 +1,20 @@
-//! `peerage group …` and `peerage member …`
+//! `peerage group …`
 
 use serde::Serialize;
 
 use super::{
-    args::{GroupArg, GroupCommand, GroupName, MemberCommand, ShowArg},
+    args::{GroupArg, GroupCommand, GroupName},
     client::Client,
     door,
     failure::Failure,
+    group_key,
     id::Deleted,
     output::{Output, fields, harmless, short_time, table, yes},
     presence,
 };
 use crate::{
     api::segment,
-    model::{
-        ConnectRequest, FingerprintInfo, GroupInfo, GroupProperties, MemberInfo, NeighbourInfo,
-        NewGroup, PresenceRequest,
-    },
+    model::{ConnectRequest, FingerprintInfo, GroupInfo, GroupProperties, NeighbourInfo, NewGroup},
 };
 
 pub(super) async fn run(
@@ -31,6 +29,7 @@ pub(super) async fn run(
             comment,
             identity,
             door,
+            cloud,
             connect,
         } => {
             let new = NewGroup {
@@ -39,6 +38,7 @@ pub(super) async fn run(
                 classifier,
                 friendly_name,
                 comment,
+                cloud,
             };
             let made: GroupInfo = client.post("/v1/groups", &new).await?;
             finish(client, made, connect, output).await
@@ -60,6 +60,7 @@ pub(super) async fn run(
         GroupCommand::Door(command) => door::door(client, command, output).await,
         GroupCommand::Address(args) => door::address(client, args, output).await,
         GroupCommand::Join(args) => door::join(client, args, output).await,
+        GroupCommand::Key(command) => group_key::run(client, command, output).await,
         GroupCommand::Delete(name) => {
             let group = GroupArg::from(name);
             let path = client.group(&group).await?;
@@ -68,38 +69,6 @@ pub(super) async fn run(
             output.show(&Deleted { deleted }, |done| {
                 format!("deleted {}", harmless(&done.deleted))
             })
-        }
-    }
-}
-
-pub(super) async fn member(
-    client: &Client,
-    command: MemberCommand,
-    output: Output,
-) -> Result<(), Failure> {
-    match command {
-        MemberCommand::Ls { group, present } => {
-            let path = client.group(&group).await?;
-            let path = path.asking("/members", if present { "present=true" } else { "" });
-            let members: Vec<MemberInfo> = client.get(&path).await?;
-            output.show(&members, |members| member_table(members))
-        }
-        MemberCommand::Nodes { group, peer_id } => {
-            presence::nodes(client, &group, peer_id, output).await
-        }
-        MemberCommand::Attributes { group, text, clear } => {
-            let request = PresenceRequest {
-                attributes: (clear || text.is_some()).then(|| text.unwrap_or_default()),
-                forced: None,
-            };
-            presence::say(client, &group, &request, output).await
-        }
-        MemberCommand::Presence { group, show } => {
-            let request = PresenceRequest {
-                attributes: None,
-                forced: Some(show == ShowArg::Always),
-            };
-            presence::say(client, &group, &request, output).await
         }
     }
 }
@@ -222,7 +191,7 @@ pub(super) fn group_table(groups: &[GroupInfo]) -> String {
     )
 }
 
-fn group_fields(group: &GroupInfo) -> String {
+pub(super) fn group_fields(group: &GroupInfo) -> String {
     fields(&group_rows(group))
 }
 
@@ -238,6 +207,8 @@ fn group_rows(group: &GroupInfo) -> Vec<(&'static str, String)> {
         ("neighbours", group.neighbours.to_string()),
         ("members", group.members.to_string()),
         ("records", group.records.to_string()),
+        ("cloud", group.cloud.clone()),
+        ("group key", yes(group.group_key)),
         (
             "valid until",
             group
@@ -246,47 +217,6 @@ fn group_rows(group: &GroupInfo) -> Vec<(&'static str, String)> {
                 .map_or_else(|| "for ever".to_owned(), short_time),
         ),
     ]
-}
-
-fn member_table(members: &[MemberInfo]) -> String {
-    table(
-        [
-            "MEMBER",
-            "NAME",
-            "ROLES",
-            "HERE",
-            "ONLINE",
-            "VALID UNTIL",
-            "INVITED BY",
-        ],
-        members.iter().map(|member| {
-            let here = match (member.myself, member.neighbour) {
-                (true, _) => "myself",
-                (false, true) => "connected",
-                (false, false) => "",
-            };
-            let nodes = match member.nodes.len() {
-                0 => String::new(),
-                1 => "yes".to_owned(),
-                nodes => format!("{nodes} nodes"),
-            };
-            let until = short_time(&member.valid_until);
-            [
-                harmless(&member.friendly_name),
-                member.name.clone(),
-                member.roles.join(", "),
-                here.to_owned(),
-                nodes,
-                if member.expired {
-                    format!("{until} (expired)")
-                } else {
-                    until
-                },
-                member.issued_by.chars().take(8).collect(),
-            ]
-        }),
-        "no member is known yet",
-    )
 }
 
 fn neighbour_table(neighbours: &[NeighbourInfo]) -> String {

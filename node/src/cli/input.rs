@@ -6,6 +6,7 @@ use std::{
     path::Path,
 };
 
+use peerage_protocol::invitation::Invitation;
 use zeroize::Zeroizing;
 
 use super::failure::Failure;
@@ -22,9 +23,25 @@ pub(super) fn text(argument: &str) -> Result<String, Failure> {
     if argument.starts_with("peerage:") {
         return Ok(argument.to_owned());
     }
-    let bytes = read(Path::new(argument), MAX_TEXT_BYTES)?;
+    as_text(argument, read(Path::new(argument), MAX_TEXT_BYTES)?)
+}
+
+fn as_text(argument: &str, bytes: Vec<u8>) -> Result<String, Failure> {
     String::from_utf8(bytes)
         .map_err(|_| Error::invalid("file", format!("{argument} is not text")).into())
+}
+
+/// An invitation as text: the argument itself, or what a file or standard input holds, be it text or
+/// bytes.
+pub(super) fn invitation(argument: &str) -> Result<String, Failure> {
+    if argument.starts_with("peerage:") {
+        return Ok(argument.to_owned());
+    }
+    let bytes = read(Path::new(argument), MAX_TEXT_BYTES)?;
+    if Invitation::begins(&bytes) {
+        return Ok(Invitation::decode(&bytes).map_err(Error::from)?.to_uri());
+    }
+    as_text(argument, bytes)
 }
 
 /// Content of a file or of standard input.

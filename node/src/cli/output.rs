@@ -9,7 +9,7 @@ use comfy_table::{Table, presets};
 use serde::Serialize;
 
 use super::failure::Failure;
-use crate::Error;
+use crate::{Error, naming::is_deceptive};
 
 /// How to print.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,10 +126,10 @@ pub(super) fn short_time(text: &str) -> String {
     }
 }
 
-/// Text from others, without what could take hold of a terminal.
+/// Text from others, without what could take hold of a terminal or deceive who reads it.
 pub(super) fn harmless(text: &str) -> String {
     text.chars()
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .map(|c| if is_deceptive(c) { '\u{fffd}' } else { c })
         .collect()
 }
 
@@ -190,5 +190,7 @@ mod tests {
     #[test]
     fn foreign_text_cannot_drive_the_terminal() {
         assert_eq!(harmless("a\u{1b}[2Jb\n"), "a\u{fffd}[2Jb\u{fffd}");
+        // Nor turn around what follows, nor hide in it.
+        assert_eq!(harmless("a\u{202e}b\u{200b}"), "a\u{fffd}b\u{fffd}");
     }
 }

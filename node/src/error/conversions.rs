@@ -1,9 +1,11 @@
 //! How the errors of the layers below appear to users.
 
 use peerage_protocol::{
+    cloud::CloudError,
     door::AddressError as DoorAddressError,
     engine::{AddressError, ConnectFailure},
     gmc::GmcError,
+    group::RecoveryError,
     identity::IdentityError,
     invitation::InvitationError,
     name::NameError,
@@ -94,6 +96,27 @@ pub(super) fn group_address(error: &DoorAddressError) -> Facts {
             FixInput,
             "PEER_E_INVITATION_NOT_TRUSTED",
         ),
+    }
+}
+
+pub(super) fn cloud(error: &CloudError) -> Facts {
+    match error {
+        CloudError::Ambiguous => {
+            as_original("cloud_ambiguous", FixInput, "PEER_E_CLOUD_NAME_AMBIGUOUS")
+        }
+        _ => as_original("no_cloud", FixInput, "PEER_E_NO_CLOUD"),
+    }
+}
+
+pub(super) fn recovery(error: &RecoveryError) -> Facts {
+    match error {
+        RecoveryError::Key(error) => identity(error),
+        RecoveryError::UnsupportedVersion { .. } => as_original(
+            "unsupported_version",
+            FixInput,
+            "PEER_E_UNSUPPORTED_VERSION",
+        ),
+        _ => as_original("invalid_recovery", FixInput, "E_INVALIDARG"),
     }
 }
 

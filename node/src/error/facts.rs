@@ -74,6 +74,9 @@ impl Error {
                 as_original("identity_not_found", NotFound, "PEER_E_NOT_FOUND")
             }
             Self::IdentityAmbiguous { .. } => plain("identity_ambiguous", FixInput),
+            Self::IdentityDeleted { .. } => {
+                as_original("identity_deleted", FixInput, "PEER_E_IDENTITY_DELETED")
+            }
             Self::IdentityExists { .. } => {
                 as_original("identity_exists", Conflict, "PEER_E_ALREADY_EXISTS")
             }
@@ -90,6 +93,18 @@ impl Error {
                 as_original("group_not_found", NotFound, "PEER_E_NOT_FOUND")
             }
             Self::GroupAmbiguous { .. } => plain("group_ambiguous", FixInput),
+            Self::Cloud { source, .. } => conversions::cloud(source),
+            Self::MemberNotFound { .. } => {
+                as_original("member_not_found", NotFound, "PEER_E_NOT_FOUND")
+            }
+            Self::MemberAmbiguous { .. } => plain("member_ambiguous", FixInput),
+            Self::GroupKeyMissing { .. } => {
+                as_original("group_key_missing", NotAuthorised, "PEER_E_NOT_AUTHORIZED")
+            }
+            Self::Recovery(error) => conversions::recovery(error),
+            Self::InvitationNotFound { .. } => plain("invitation_not_found", NotFound),
+            Self::InvitationAmbiguous { .. } => plain("invitation_ambiguous", FixInput),
+            Self::InvitationOver { .. } => plain("invitation_over", Conflict),
             Self::AlreadyMember { .. } => {
                 as_original("already_member", Conflict, "PEER_E_ALREADY_EXISTS")
             }
@@ -174,9 +189,28 @@ impl Error {
             Self::GroupsExist { .. } => {
                 "delete its groups first: peerage group ls; peerage group delete GROUP"
             }
-            Self::GroupNotFound { .. } | Self::GroupAmbiguous { .. } => {
-                "list the groups with: peerage group ls"
+            Self::GroupNotFound { .. } => "list the groups with: peerage group ls",
+            Self::GroupAmbiguous { .. } => {
+                "use the peer name, which cannot be imitated (peerage group ls), and --as IDENTITY where several are in it"
             }
+            Self::Cloud { .. } => {
+                "this node is in the cloud Global_: leave the cloud out, or name it"
+            }
+            Self::IdentityDeleted { .. } => "ask for the card of an identity that exists",
+            Self::MemberNotFound { .. } => "list the members with: peerage member ls",
+            Self::MemberAmbiguous { .. } => {
+                "use the peer name, which cannot be imitated: peerage member ls"
+            }
+            Self::GroupKeyMissing { .. } => {
+                "bring it here from its recovery file: peerage group key import FILE"
+            }
+            Self::Recovery(_) => {
+                "check file and passphrase; it was written by: peerage group key export"
+            }
+            Self::InvitationNotFound { .. } | Self::InvitationAmbiguous { .. } => {
+                "list the invitations with: peerage invite ls --all"
+            }
+            Self::InvitationOver { .. } => "make a new one with: peerage invite create",
             Self::AlreadyMember { .. } => "connect with: peerage group connect GROUP",
             Self::GroupGone { .. } => "open it again with: peerage group open GROUP",
             Self::GroupInUse { .. } => {

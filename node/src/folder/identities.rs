@@ -50,7 +50,8 @@ impl DataFolder {
             instant_text(created),
             pem.as_str()
         ));
-        files::write(&self.identity_path(identity.name()), text.as_bytes())
+        files::write(&self.identity_path(identity.name()), text.as_bytes())?;
+        self.remember_deleted(identity.name(), false)
     }
 
     /// Loads every identity. Those kept in the clear are encrypted from now on where a passphrase
@@ -96,6 +97,10 @@ impl DataFolder {
         self.check_held()?;
         if !files::remove(&self.identity_path(name))? {
             return Err(not_found(name));
+        }
+        if let Err(error) = self.remember_deleted(name, true) {
+            // It is deleted all the same; only its card is not recognised any more.
+            tracing::warn!(identity = %name, %error, "not remembered as deleted");
         }
         if self.default_identity()?.as_ref() == Some(name) {
             files::remove(&self.default_path())?;

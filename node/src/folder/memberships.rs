@@ -190,10 +190,10 @@ impl DataFolder {
     /// [`Error::GroupNotFound`], or when a file cannot be removed; it may then be deleted again.
     pub fn delete_membership(&self, identity: &PeerName, group: &GroupId) -> Result<(), Error> {
         self.check_held()?;
-        // The file is named after the first half of the same hash.
-        let name = HEXLOWER.encode(&group.as_bytes()[..16]);
+        let name = group_file(group);
         let folder = self.groups_of(identity);
         let known = files::remove(&folder.join(format!("{name}.json")))?;
+        self.delete_invitations(identity, group)?;
         let key = files::remove(&folder.join(format!("{name}.pem")))?;
         files::remove(&folder.join(format!("{name}.requests")))?;
         if !known && !key {
@@ -294,4 +294,9 @@ impl DataFolder {
     pub(super) fn group_key_path(&self, identity: &PeerName, group: &PeerName) -> PathBuf {
         self.groups_of(identity).join(file_name(group, "pem"))
     }
+}
+
+/// What a group's files are called: they are named after the first half of the hash that is its id.
+pub(super) fn group_file(group: &GroupId) -> String {
+    HEXLOWER.encode(&group.as_bytes()[..16])
 }

@@ -1,7 +1,13 @@
 use std::{fs, os::unix::fs::PermissionsExt};
 
 use peerage_protocol::{
-    group::GroupKey, identity::Identity, name::PeerName, secret::DiscoverySecret,
+    cloud::Cloud,
+    gmc::{self, IssueOptions},
+    group::{GroupKey, Role},
+    identity::Identity,
+    invitation::{Invitation, InvitationDraft},
+    name::PeerName,
+    secret::DiscoverySecret,
 };
 use peerage_records::time::Timestamp;
 use proptest::prelude::*;
@@ -410,4 +416,120 @@ proptest! {
             fs::write(&path, &content).unwrap();
         }
     }
+}
+
+fn invitation(holder: &Identity, membership: &Membership, invited: &Identity) -> KeptInvitation {
+    let key = membership.group_key.as_ref().unwrap();
+    let own = gmc::verify(&membership.chain, &key.root().id(), NOW).unwrap();
+    let (card, rng) = (invited.card(), &mut rand::rng());
+    let options = IssueOptions::new(Role::Member);
+    let chain = gmc::issue(holder, &own, &card, None, &options, NOW, rng).unwrap();
+    let draft = InvitationDraft {
+        chain,
+        cloud: Cloud::global(),
+        bootstrap: Vec::new(),
+        note: None,
+    };
+    let invitation = Invitation::create(draft, holder, &card, &membership.secret, rng).unwrap();
+    KeptInvitation {
+        invitation,
+        card,
+        made: NOW,
+        used: false,
+        replaced_by: None,
+        revoked: None,
+    }
+}
+
+#[test]
+fn invitations_are_kept_with_their_membership_and_go_with_it() {
+    let base = tempfile::tempdir().unwrap();
+    let folder = DataFolder::open(base.path()).unwrap();
+    let (ada, ben) = (identity(""), identity("ben"));
+    let membership = membership(&ada);
+    let group = membership.root().unwrap().id();
+    folder.save_identity(&ada, None, NOW).unwrap();
+    folder.save_membership(&membership, &ada, None).unwrap();
+    let mut kept = invitation(&ada, &membership, &ben);
+    let id = kept.invitation.id();
+    folder.save_invitation(ada.name(), &kept, NOW).unwrap();
+    kept.used = true;
+    kept.replaced_by = Some("x".to_owned());
+    kept.revoked = Some(NOW);
+    folder.save_invitation(ada.name(), &kept, NOW).unwrap();
+
+    let read = folder.invitation(ada.name(), &group, &id).unwrap().unwrap();
+
+    assert_eq!(
+        (&read.invitation, &read.card),
+        (&kept.invitation, &kept.card)
+    );
+    assert_eq!((read.made, read.used, read.revoked), (NOW, true, Some(NOW)));
+    assert_eq!(
+        folder.invitation_ids(ada.name(), &group).unwrap(),
+        [id.clone()]
+    );
+    assert_eq!(folder.invitations(ada.name(), &group).unwrap().len(), 1);
+    // A path is no id, and nobody else's invitations are found.
+    let outside = format!("../{id}");
+    assert!(
+        folder
+            .invitation(ada.name(), &group, &outside)
+            .unwrap()
+            .is_none()
+    );
+    assert!(
+        folder
+            .invitation(ben.name(), &group, &id)
+            .unwrap()
+            .is_none()
+    );
+    // Neither are they taken for memberships.
+    assert_eq!(folder.count_memberships().unwrap(), 1);
+    folder.delete_membership(ada.name(), &group).unwrap();
+    assert!(folder.invitations(ada.name(), &group).unwrap().is_empty());
+    assert!(contents(&base.path().join("groups")).is_empty());
+}
+
+#[test]
+fn invitations_are_bounded_and_a_damaged_one_is_left_out() {
+    let base = tempfile::tempdir().unwrap();
+    let folder = DataFolder::open(base.path()).unwrap();
+    let (ada, ben, cy) = (identity(""), identity("ben"), identity("cy"));
+    let membership = membership(&ada);
+    let group = membership.root().unwrap().id();
+    let first = invitation(&ada, &membership, &ben);
+    folder.save_invitation(ada.name(), &first, NOW).unwrap();
+    let (path, _) = contents(&base.path().join("groups")).remove(0);
+    for number in 1..MAX_KEPT_INVITATIONS {
+        let name = format!("{number:016x}.json");
+        fs::write(path.with_file_name(name), b"{}").unwrap();
+    }
+    assert_eq!(folder.invitations(ada.name(), &group).unwrap().len(), 1);
+    let second = invitation(&ada, &membership, &cy);
+    folder.save_invitation(ada.name(), &second, NOW).unwrap();
+    let ids = folder.invitation_ids(ada.name(), &group).unwrap();
+    assert_eq!(ids.len(), MAX_KEPT_INVITATIONS);
+    let good = folder.invitations(ada.name(), &group).unwrap();
+    let mut good: Vec<String> = good.iter().map(|kept| kept.invitation.id()).collect();
+    let mut made = [first.invitation.id(), second.invitation.id()];
+    good.sort();
+    made.sort();
+    assert_eq!(good, made, "what is of no use went first");
+}
+
+#[test]
+fn deleted_identities_are_remembered_until_they_are_back() {
+    let base = tempfile::tempdir().unwrap();
+    let folder = DataFolder::open(base.path()).unwrap();
+    let (ada, ben) = (identity(""), identity("ben"));
+    for identity in [&ada, &ben] {
+        folder.save_identity(identity, None, NOW).unwrap();
+        assert!(!folder.was_deleted(identity.name()).unwrap());
+        folder.delete_identity(identity.name()).unwrap();
+    }
+    assert!(folder.was_deleted(ada.name()).unwrap());
+    folder.save_identity(&ada, None, NOW).unwrap();
+    assert!(!folder.was_deleted(ada.name()).unwrap());
+    assert!(folder.was_deleted(ben.name()).unwrap());
 }

@@ -1,14 +1,16 @@
 //! [`GroupHandle`]: what an application does in a group.
 
+mod invitations;
+mod key;
+mod members;
+
 use std::sync::Arc;
 
 use libp2p::{Multiaddr, multiaddr::Protocol};
 use peerage_protocol::{
     engine::{Change, ChangeError, ConnectFailure, check_addresses},
-    gmc::{IssueOptions, VerifiedGmc, issue},
-    group::Role,
-    identity::IdentityCard,
-    invitation::{Invitation, InvitationDraft, MAX_BOOTSTRAP_ADDRESSES},
+    gmc::VerifiedGmc,
+    invitation::MAX_BOOTSTRAP_ADDRESSES,
 };
 use peerage_records::{
     codec::SignedRecord,
@@ -18,21 +20,17 @@ use peerage_records::{
     time::Timestamp,
 };
 
+pub use self::invitations::{InviteOptions, ReissueOptions};
+
 use super::{
-    Inner, Life,
-    inner::{blocking, undivided},
-    life::Turn,
-    properties::attributes_key,
-    remembered::note_key,
+    Inner, Life, inner::undivided, life::Turn, properties::attributes_key, remembered::note_key,
 };
 use crate::{
     Error, Result,
     command::{Command, View},
     event::{EventStream, Reader},
     folder::Membership,
-    model::{
-        GroupInfo, GroupStatus, MemberInfo, NeighbourInfo, NodeInfo, RecordInfo, instant_text,
-    },
+    model::{GroupInfo, GroupStatus, NeighbourInfo, NodeInfo, RecordInfo, instant_text},
 };
 
 /// One identity's view of one group. Clones share it: closing one closes all of them, but not
@@ -43,28 +41,6 @@ pub struct GroupHandle {
     pub(super) replica: ReplicaId,
     pub(super) name: String,
     life: Life,
-}
-
-/// What an invitation grants.
-#[derive(Debug, Clone)]
-pub struct InviteOptions {
-    /// The role of the invited member. Default: [`Role::Member`].
-    pub role: Role,
-    /// When the membership ends. Default: as the group's properties say, or else with the inviter's
-    /// own.
-    pub expires: Option<Timestamp>,
-    /// A word to the invited, at most 255 characters; everybody on the way can read it.
-    pub note: Option<String>,
-}
-
-impl Default for InviteOptions {
-    fn default() -> Self {
-        Self {
-            role: Role::Member,
-            expires: None,
-            note: None,
-        }
-    }
 }
 
 impl GroupHandle {
@@ -231,105 +207,9 @@ impl GroupHandle {
             members: view.as_ref().map_or(0, |view| view.members.len()),
             records,
             valid_until: view.as_ref().map(|view| instant_text(view.gmc.not_after())),
+            cloud: membership.cloud.clone(),
+            group_key: membership.group_key.is_some(),
         })
-    }
-
-    /// Invites whoever the card belongs to. The invitation is for that identity alone, needs
-    /// nobody online to be accepted, and says where members may be found.
-    ///
-    /// # Errors
-    /// When our role does not allow it, the group has never been synchronised, the time period is
-    /// impossible, or the chain would be too long.
-    pub async fn invite(&self, card: &IdentityCard, options: InviteOptions) -> Result<Invitation> {
-        let view = self.view().await?;
-        // Who has not met another member yet does not know who is one (GRP-210).
-        if !view.synchronised {
-            return Err(self.not_ready());
-        }
-        let bootstrap = self.bootstrap(&view).await?;
-        let membership = self.membership()?;
-        let identity = Arc::clone(self.inner.held()?.holder(&membership)?);
-        let now = self.inner.clock.timestamp();
-        let card = card.clone();
-        blocking(move || {
-            let mut rng = rand::rng();
-            let current = view
-                .members
-                .iter()
-                .find(|member| member.subject() == card.key());
-            let mut issued = IssueOptions::new(options.role);
-            issued.not_after = options.expires.or_else(|| {
-                let properties = view.properties.as_ref()?;
-                properties.membership_end(now, view.gmc.not_after())
-            });
-            let chain = issue(&identity, &view.gmc, &card, current, &issued, now, &mut rng)?;
-            let draft = InvitationDraft {
-                chain,
-                cloud: membership
-                    .cloud
-                    .parse()
-                    .map_err(|error| Error::invalid("cloud", error))?,
-                bootstrap,
-                note: options.note,
-            };
-            let secret = &membership.secret;
-            Ok(Invitation::create(
-                draft, &identity, &card, secret, &mut rng,
-            )?)
-        })
-        .await
-    }
-
-    /// The members known here: ourselves first, then the others in the order of their peer names.
-    ///
-    /// # Errors
-    /// When the handle is closed.
-    pub async fn members(&self) -> Result<Vec<MemberInfo>> {
-        let view = self.view().await?;
-        let now = self.inner.clock.timestamp();
-        let name_of = |key| {
-            if key == view.gmc.root().key() {
-                return view.gmc.root().name().to_string();
-            }
-            view.members
-                .iter()
-                .find(|member| member.subject() == key)
-                .map_or_else(
-                    || key.authority().to_string(),
-                    |m| m.subject_name().to_string(),
-                )
-        };
-        let present = self.nodes_of(&view);
-        let mut members: Vec<MemberInfo> = view
-            .members
-            .iter()
-            .map(|member| {
-                (
-                    member,
-                    nodes_of(&present, &member.subject_name().to_string()),
-                )
-            })
-            .map(|(member, nodes)| MemberInfo {
-                present: !nodes.is_empty(),
-                nodes,
-                name: member.subject_name().to_string(),
-                friendly_name: member.friendly_name().to_owned(),
-                public_key: member.subject().to_string(),
-                roles: roles(member),
-                valid_from: instant_text(member.not_before()),
-                valid_until: instant_text(member.not_after()),
-                issued_by: name_of(member.issuer()),
-                depth: member.depth(),
-                neighbour: view
-                    .neighbours
-                    .iter()
-                    .any(|(_, neighbour)| neighbour.member() == member.subject()),
-                myself: member.subject() == view.gmc.subject(),
-                expired: !member.valid_at(now),
-            })
-            .collect();
-        members.sort_by(|a, b| b.myself.cmp(&a.myself).then_with(|| a.name.cmp(&b.name)));
-        Ok(members)
     }
 
     /// The members this node is connected to now.

@@ -18,6 +18,15 @@ use super::{
 };
 use crate::{Error, Result, folder::Membership, model::NewGroup, vault::Known};
 
+/// How an invitation is to be accepted.
+#[derive(Debug, Clone, Default)]
+pub struct JoinOptions {
+    /// The invited identity. Default: the one of ours that was invited, else the default identity.
+    pub identity: Option<String>,
+    /// Where to look for the group, whatever the invitation says.
+    pub cloud: Option<String>,
+}
+
 impl Node {
     /// Creates a group whose creator and first Admin is the given or the default identity. It is
     /// offline until [`GroupHandle::connect`]. It is created whole or not at all, also when the
@@ -64,26 +73,48 @@ impl Node {
     }
 
     /// Joins a group by invitation, as the invited identity: the one named, else the one of ours
-    /// that was invited. Needs no network; the group is offline until [`GroupHandle::connect`].
-    ///
-    /// Joining again with the same invitation finishes what an earlier attempt left unfinished.
+    /// that was invited. See [`Node::join_with`].
     ///
     /// # Errors
-    /// When the invitation is for somebody else, has expired or is not valid yet, or the identity
-    /// (or another one around the same key) is a member already with a membership at least as new.
+    /// As [`Node::join_with`].
     pub async fn join(
         &self,
         invitation: Invitation,
         identity: Option<&str>,
     ) -> Result<GroupHandle> {
+        let options = JoinOptions {
+            identity: identity.map(ToOwned::to_owned),
+            cloud: None,
+        };
+        self.join_with(invitation, options).await
+    }
+
+    /// Joins a group by invitation. Needs no network; the group is offline until [`GroupHandle::connect`].
+    ///
+    /// Joining again with the same invitation finishes what an earlier attempt left unfinished.
+    ///
+    /// # Errors
+    /// When the invitation is for somebody else, has expired or is not valid yet, or the identity
+    /// (or another one around the same key) is a member already with a membership at least as new, or
+    /// this node is not in the cloud the group is looked up in.
+    pub async fn join_with(
+        &self,
+        invitation: Invitation,
+        options: JoinOptions,
+    ) -> Result<GroupHandle> {
         let inner = Arc::clone(&self.inner);
-        let named = identity.map(ToOwned::to_owned);
+        let JoinOptions {
+            identity: named,
+            cloud,
+        } = options;
         undivided(async move {
             let now = inner.clock.timestamp();
             let known = inner.held()?;
             let (identity, accepted) = blocking(move || {
                 let identity = invited(&known, &invitation.inspect(), named.as_deref())?;
-                let accepted = invitation.accept(&identity, now)?;
+                let mut accepted = invitation.accept(&identity, now)?;
+                let wanted = cloud.as_deref().unwrap_or(accepted.cloud.name());
+                accepted.cloud = chosen_cloud(wanted)?;
                 Ok((identity, accepted))
             })
             .await?;
@@ -137,9 +168,28 @@ impl Inner {
     }
 }
 
+/// The clouds a node is in.
+fn clouds() -> [Cloud; 1] {
+    [Cloud::global()]
+}
+
+fn chosen_cloud(wanted: &str) -> Result<Cloud> {
+    match Cloud::choose(wanted, &clouds()) {
+        Ok(cloud) => Ok(cloud.clone()),
+        Err(source) => Err(Error::Cloud {
+            name: wanted.to_owned(),
+            source,
+        }),
+    }
+}
+
 /// A new group and its creator's membership.
 fn created(known: &Known, new: NewGroup, now: Timestamp) -> Result<(ReplicaId, Membership)> {
     let identity = known.identity(new.identity.as_deref())?;
+    let cloud = match &new.cloud {
+        Some(wanted) => chosen_cloud(wanted)?,
+        None => Cloud::global(),
+    };
     let mut rng = rand::rng();
     let key = GroupKey::create(
         new.classifier.as_deref().unwrap_or_default(),
@@ -156,7 +206,7 @@ fn created(known: &Known, new: NewGroup, now: Timestamp) -> Result<(ReplicaId, M
         identity: identity.name().clone(),
         chain,
         secret: DiscoverySecret::generate(&mut rng),
-        cloud: Cloud::global().to_string(),
+        cloud: cloud.to_string(),
         bootstrap: Vec::new(),
         group_key: Some(key),
         friendly_name: root.friendly_name().to_owned(),

@@ -23,6 +23,10 @@ pub struct NewGroup {
     pub comment: Option<String>,
     /// Opens the group's door at once. Default: closed, so that only invitations let in.
     pub door: Option<DoorRequest>,
+    /// Where the group is looked up: the name of a cloud this node is in, or a unique beginning of it.
+    /// Default: `Global_`.
+    #[schema(example = "Global_")]
+    pub cloud: Option<String>,
 }
 
 /// How far the node has got with a group.
@@ -108,6 +112,10 @@ pub struct GroupInfo {
     pub records: u64,
     /// When the membership ends.
     pub valid_until: Option<String>,
+    /// Where the group is looked up.
+    pub cloud: String,
+    /// Whether the group's own key is on this node.
+    pub group_key: bool,
 }
 
 /// A member of a group.

@@ -59,6 +59,10 @@ pub struct JoinRequest {
     /// The invited identity. Default: the default identity.
     #[serde(default)]
     pub identity: Option<String>,
+    /// Where to look for the group, whatever the invitation says: the name of a cloud this node is in,
+    /// or a unique beginning of it.
+    #[serde(default)]
+    pub cloud: Option<String>,
 }
 
 /// Invites an identity.
@@ -77,6 +81,49 @@ pub struct InviteRequest {
     /// A few words for the invitee; everyone who holds the invitation can read them.
     #[serde(default)]
     pub note: Option<String>,
+    /// Whether the group itself invites, so that the membership hangs on no other; takes the group's
+    /// key on this node.
+    #[serde(default)]
+    pub by_group_key: bool,
+}
+
+/// Makes an invitation again for the same identity.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ReissueRequest {
+    /// End of the membership: an RFC 3339 instant or a duration from now such as `30d`.
+    /// Default: as long as the first time.
+    pub expires: Option<String>,
+    /// A few words for the invitee. Default: those of the first time.
+    pub note: Option<String>,
+}
+
+/// A group's key, encrypted, and how to find the group.
+#[derive(Clone, Serialize, Deserialize, ToSchema, Zeroize, ZeroizeOnDrop)]
+pub struct RecoveryFile {
+    /// Encrypted PKCS#8 key, certificate, and the group's whereabouts, PEM.
+    pub pem: String,
+}
+
+/// Takes in a group's key.
+#[derive(Clone, Serialize, Deserialize, ToSchema, Zeroize, ZeroizeOnDrop)]
+#[serde(deny_unknown_fields)]
+pub struct RecoverRequest {
+    /// The recovery file, byte for byte.
+    pub pem: String,
+    /// The passphrase given at export.
+    pub passphrase: String,
+    /// Who gets it. Default: the identity that is in the group, else the default identity.
+    #[serde(default)]
+    pub identity: Option<String>,
+}
+
+/// Makes one of our identities an Admin by the group's key.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct IssueAdminRequest {
+    /// Which. Default: the one that has the group's key.
+    pub identity: Option<String>,
 }
 
 fn default_role() -> String {
@@ -105,6 +152,8 @@ pub struct InspectRequest {
 /// What an invitation says. Reading it needs no identity and proves nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct InvitationInfo {
+    /// Names the invitation, 16 hex digits; the same wherever it is read.
+    pub id: String,
     /// The group's peer name.
     pub group: String,
     /// The group's friendly name.
@@ -125,6 +174,8 @@ pub struct InvitationInfo {
     pub valid_until: String,
     /// The cloud in which the group is looked up.
     pub cloud: String,
+    /// How far that cloud reaches: `global`, `site-local` or `link-local`.
+    pub scope: String,
     /// Addresses of members to try first.
     pub bootstrap: Vec<String>,
     /// A few words from the issuer.
@@ -194,6 +245,8 @@ redact!(
     ExportRequest,
     ExportedIdentity,
     ImportRequest,
+    RecoveryFile,
+    RecoverRequest,
     JoinRequest,
     InspectRequest,
     InvitationText

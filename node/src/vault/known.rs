@@ -9,10 +9,8 @@ use crate::{
     Error, Result,
     folder::{IdentityFacts, Membership, Waiting},
     model::{IdentityInfo, instant_text},
+    naming::{Candidate, Selected, select},
 };
-
-/// Shortest part of a name that stands for the whole.
-const MIN_PREFIX_CHARS: usize = 4;
 
 /// What is kept, at one moment. Looking at it waits for nobody: not for the disk, nor for a
 /// passphrase that is being stretched.
@@ -81,19 +79,17 @@ impl Known {
                 &default
             }
         };
-        let candidates = self.identities().map(|identity| {
-            (
-                identity.name().to_string(),
-                identity.friendly_name(),
-                identity,
-            )
+        let candidates = self.identities().map(|identity| Candidate {
+            peer_name: identity.name().to_string(),
+            friendly_name: identity.friendly_name(),
+            item: identity,
         });
         match select(wanted, candidates) {
             Selected::One(identity) => Ok(identity),
             Selected::None => Err(Error::IdentityNotFound {
                 name: wanted.into(),
             }),
-            Selected::Several => Err(Error::IdentityAmbiguous {
+            Selected::Several(_) => Err(Error::IdentityAmbiguous {
                 name: wanted.into(),
             }),
         }
@@ -107,14 +103,20 @@ impl Known {
         let mut candidates = Vec::new();
         for (replica, membership) in &self.memberships {
             if identity.is_none_or(|identity| *identity.name() == membership.identity) {
-                let name = membership.root()?.name().to_string();
-                candidates.push((name, membership.friendly_name.as_str(), replica));
+                candidates.push(Candidate {
+                    peer_name: membership.root()?.name().to_string(),
+                    friendly_name: membership.friendly_name.as_str(),
+                    item: replica,
+                });
             }
         }
         match select(group, candidates.into_iter()) {
             Selected::One(replica) => Ok(*replica),
             Selected::None => Err(Error::GroupNotFound { name: group.into() }),
-            Selected::Several => Err(Error::GroupAmbiguous { name: group.into() }),
+            Selected::Several(candidates) => Err(Error::GroupAmbiguous {
+                name: group.into(),
+                candidates,
+            }),
         }
     }
 
@@ -148,34 +150,5 @@ impl Known {
                 .values()
                 .filter(|waiting| waiting.identity == *name)
                 .count()
-    }
-}
-
-enum Selected<T> {
-    One(T),
-    None,
-    Several,
-}
-
-/// A whole name wins; then a unique beginning of a name or a whole friendly name.
-fn select<'a, T>(
-    wanted: &str,
-    candidates: impl Iterator<Item = (String, &'a str, T)>,
-) -> Selected<T> {
-    let mut exact = Vec::new();
-    let mut close = Vec::new();
-    for (name, friendly_name, item) in candidates {
-        let begins = wanted.chars().count() >= MIN_PREFIX_CHARS && name.starts_with(wanted);
-        if name == wanted {
-            exact.push(item);
-        } else if begins || friendly_name == wanted {
-            close.push(item);
-        }
-    }
-    let mut found = if exact.is_empty() { close } else { exact };
-    match (found.pop(), found.is_empty()) {
-        (Some(item), true) => Selected::One(item),
-        (Some(_), false) => Selected::Several,
-        (None, _) => Selected::None,
     }
 }

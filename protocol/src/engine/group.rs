@@ -242,6 +242,10 @@ impl Engine {
         let Some(state) = self.groups.get_mut(&replica) else {
             return;
         };
+        // A recovered key may come at any time.
+        if open.group_key.is_some() {
+            state.group_key = open.group_key;
+        }
         if open.gmc.issued_at() <= state.gmc.issued_at() {
             return;
         }

@@ -8,6 +8,7 @@ use peerage_records::{
 use super::{MAX_CHAIN_BYTES, MAX_CHAIN_GMCS};
 use crate::{
     certificate::{CertificateError, calendar},
+    clocks,
     group::Role,
     name::NameError,
 };
@@ -115,11 +116,7 @@ pub enum GmcError {
         position: usize,
     },
     /// It ended.
-    #[error(
-        "the credential expired at {}, this computer's clock says {}; if that is wrong, set the clock",
-        calendar(*not_after),
-        calendar(*now)
-    )]
+    #[error("the credential {}", clocks::expired(*not_after, *now))]
     Expired {
         /// When it ended.
         not_after: Timestamp,
@@ -127,11 +124,7 @@ pub enum GmcError {
         now: Timestamp,
     },
     /// It has not begun.
-    #[error(
-        "the credential is not valid before {}, this computer's clock says {}; if that is wrong, set the clock",
-        calendar(*not_before),
-        calendar(*now)
-    )]
+    #[error("the credential {}", clocks::not_yet(*not_before, *now))]
     NotYetValid {
         /// When it begins.
         not_before: Timestamp,

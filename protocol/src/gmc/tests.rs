@@ -773,7 +773,7 @@ fn time_is_checked_with_tolerance_and_the_message_names_the_clock() {
     let late = at(NOW + DAY + CLOCK_TOLERANCE + SECOND).unwrap_err();
     assert!(matches!(late, GmcError::Expired { .. }));
     assert!(
-        late.to_string().contains("clock says 2027-01-16T"),
+        late.to_string().contains("clock, which says 2027-01-16T"),
         "{late}"
     );
 
@@ -846,6 +846,63 @@ fn expired_issuer_may_not_issue() {
         ),
         Err(GmcError::Expired { .. })
     ));
+}
+
+#[test]
+fn the_holders_in_a_chain_say_who_issued_whom() {
+    let mut world = World::new();
+    let (admin, admin_gmc) = world.invited(Role::Admin);
+    let member = world.identity("member");
+    let options = IssueOptions::new(Role::Member);
+    let gmc = world
+        .issue((&admin, &admin_gmc), &member, &options)
+        .unwrap();
+    let links = gmc.holders();
+    let subjects: Vec<_> = links.iter().map(|link| link.subject).collect();
+    let mut path = gmc.issuer_path().to_vec();
+    path.push(gmc.subject());
+    assert_eq!(subjects, path);
+    assert_eq!(links[0].roles, None);
+    assert_eq!(links[0].name, *gmc.root().name());
+    assert_eq!(links[1].name, *world.creator.name());
+    assert_eq!(links[2].roles, Some(Role::Admin.into()));
+    let last = &links[3];
+    assert_eq!(
+        (&last.name, last.roles),
+        (member.name(), Some(Role::Member.into()))
+    );
+    assert_eq!(
+        (last.not_before, last.not_after, last.issued_at),
+        (gmc.not_before(), gmc.not_after(), gmc.issued_at())
+    );
+    // Two certificates of one subject differ in what a person compares.
+    let again = world
+        .issue((&admin, &admin_gmc), &member, &options)
+        .unwrap();
+    assert_ne!(again.holders()[3].fingerprint, last.fingerprint);
+}
+
+#[test]
+fn issuing_over_the_credential_of_another_key_is_refused() {
+    let mut world = World::new();
+    let (_, other_gmc) = world.invited(Role::Member);
+    let subject = world.identity("subject");
+    let refused = issue(
+        &world.creator,
+        &world.creator_gmc,
+        &subject.card(),
+        Some(&other_gmc),
+        &IssueOptions::new(Role::Member),
+        NOW,
+        &mut world.rng,
+    );
+    assert_eq!(
+        refused,
+        Err(GmcError::WrongSubject {
+            expected: subject.key(),
+            found: other_gmc.subject(),
+        })
+    );
 }
 
 #[test]

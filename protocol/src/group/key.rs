@@ -11,7 +11,7 @@ use super::{GroupRoot, Role};
 use crate::{
     certificate::{CertificateDraft, INFINITE, Kind, whole_seconds},
     gmc::{CLOCK_SKEW_ALLOWANCE, Chain, GmcError, IssueOptions, VerifiedGmc, issue_from_root},
-    identity::{IdentityCard, IdentityError, pem},
+    identity::{IdentityCard, IdentityError, pem, seal},
     name::{NameError, PeerName, check_friendly_name},
 };
 
@@ -67,6 +67,25 @@ impl GroupKey {
     #[must_use]
     pub fn sign(&self, message: &[u8]) -> [u8; 64] {
         self.key.sign(message).to_bytes()
+    }
+
+    /// Seals to the group's own key, for who holds it.
+    pub(super) fn seal(
+        &self,
+        info: &[u8],
+        plaintext: &[u8],
+        rng: &mut impl CryptoRng,
+    ) -> Result<Vec<u8>, IdentityError> {
+        seal::seal(&self.key.verifying_key(), info, plaintext, rng)
+    }
+
+    /// Opens what [`Self::seal`] sealed.
+    pub(super) fn open(
+        &self,
+        info: &[u8],
+        sealed: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, IdentityError> {
+        seal::open(&self.key, info, sealed)
     }
 
     /// Issues the creator's own GMC: Admin, for as long as the group.

@@ -24,7 +24,7 @@ pub const SEAL_OVERHEAD_BYTES: usize = 32 + 16;
 /// At most this many bytes once sealed: secrets are sealed, not data.
 pub const MAX_SEALED_BYTES: usize = 4 * 1024;
 
-pub(super) fn seal(
+pub(crate) fn seal(
     key: &VerifyingKey,
     info: &[u8],
     plaintext: &[u8],
@@ -44,7 +44,7 @@ pub(super) fn seal(
     Ok([sender.to_bytes().as_slice(), &ciphertext].concat())
 }
 
-pub(super) fn open(
+pub(crate) fn open(
     key: &SigningKey,
     info: &[u8],
     sealed: &[u8],

@@ -3,7 +3,7 @@
 use peerage_records::time::Timestamp;
 
 use crate::{
-    certificate::calendar,
+    clocks,
     gmc::GmcError,
     name::{NameError, PeerName},
     text::TextError,
@@ -37,11 +37,7 @@ pub enum InvitationError {
         invited: PeerName,
     },
     /// The membership ended.
-    #[error(
-        "the invitation expired at {}, this computer's clock says {}; if that is wrong, set the clock",
-        calendar(*not_after),
-        calendar(*now)
-    )]
+    #[error("the invitation {}", clocks::expired(*not_after, *now))]
     Expired {
         /// When it ended.
         not_after: Timestamp,
@@ -49,11 +45,7 @@ pub enum InvitationError {
         now: Timestamp,
     },
     /// The membership has not begun.
-    #[error(
-        "the invitation is not valid before {}, this computer's clock says {}; if that is wrong, set the clock",
-        calendar(*not_before),
-        calendar(*now)
-    )]
+    #[error("the invitation {}", clocks::not_yet(*not_before, *now))]
     NotYetValid {
         /// When it begins.
         not_before: Timestamp,

@@ -223,6 +223,48 @@ fn only_the_issuer_makes_an_invitation_and_only_for_its_subject() {
 }
 
 #[test]
+fn the_group_itself_invites_whom_its_key_has_issued_to() {
+    let mut world = World::new();
+    let card = world.invitee.card();
+    let options = IssueOptions::new(Role::Admin);
+    let chain = world
+        .group
+        .issue(&card, None, &options, NOW, &mut world.rng)
+        .unwrap();
+    let draft = InvitationDraft {
+        chain,
+        ..world.draft(&options)
+    };
+    let create = |draft, world: &mut World| {
+        Invitation::create_under_root(draft, &world.group, &card, &world.secret, &mut world.rng)
+    };
+    let invitation = create(draft.clone(), &mut world).unwrap();
+    let read: Invitation = invitation.to_uri().parse().unwrap();
+    assert_eq!(read.inspect().issuer, world.group.root().key());
+    assert_eq!(read.inspect().issuer_names, None);
+    let accepted = read.accept(&world.invitee, NOW).unwrap();
+    assert_eq!(accepted.gmc.depth(), 1);
+    assert!(accepted.gmc.roles().contains(Role::Admin));
+    // Neither signs for the other.
+    assert_eq!(world.create(draft), Err(InvitationError::NotTheIssuer));
+    let by_member = world.draft(&options);
+    assert_eq!(
+        create(by_member, &mut world),
+        Err(InvitationError::NotTheIssuer)
+    );
+}
+
+#[test]
+fn two_invitations_have_two_ids_and_one_has_the_same_everywhere() {
+    let mut world = World::new();
+    let (first, second) = (world.member(), world.member());
+    assert_ne!(first.id(), second.id());
+    let read: Invitation = first.to_block().parse().unwrap();
+    assert_eq!(read.id(), first.id());
+    assert_eq!(first.id().len(), 16);
+}
+
+#[test]
 fn body_signed_by_another_member_is_untrusted() {
     let mut world = World::new();
     let invitation = world.member();

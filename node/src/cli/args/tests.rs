@@ -46,14 +46,26 @@ peerage id rm
 peerage group create
 peerage group ls
 peerage group show
+peerage group set
 peerage group open
 peerage group connect
 peerage group close
 peerage group delete
+peerage group key export
+peerage group key import
+peerage group key issue-admin
 peerage invite create
+peerage invite ls
 peerage invite show
+peerage invite revoke
+peerage invite reissue
 peerage join
 peerage member ls
+peerage member show
+peerage member tree
+peerage member nodes
+peerage member attributes
+peerage member presence
 peerage record put
 peerage record get
 peerage record ls

@@ -1,0 +1,112 @@
+//! `peerage group key …`
+
+use std::{fs::OpenOptions, io::Write, os::unix::fs::OpenOptionsExt, path::Path};
+
+use serde::Serialize;
+
+use super::{
+    args::{GroupArg, GroupKeyCommand},
+    client::Client,
+    failure::Failure,
+    group::group_fields,
+    input::{self, Ask},
+    output::Output,
+};
+use crate::{
+    Error,
+    model::{ExportRequest, GroupInfo, IssueAdminRequest, RecoverRequest, RecoveryFile},
+};
+
+pub(super) async fn run(
+    client: &Client,
+    command: GroupKeyCommand,
+    output: Output,
+) -> Result<(), Failure> {
+    match command {
+        GroupKeyCommand::Export {
+            group,
+            out,
+            passphrase_file,
+            identity,
+        } => {
+            let group = GroupArg {
+                group: Some(group),
+                identity,
+            };
+            export(client, &group, &out, passphrase_file.as_deref(), output).await
+        }
+        GroupKeyCommand::Import {
+            file,
+            passphrase_file,
+            identity,
+        } => {
+            let pem = String::from_utf8(input::content(&file)?)
+                .map_err(|_| Error::invalid("file", "is not a recovery file"))?;
+            let passphrase = input::passphrase(passphrase_file.as_deref(), Ask::Once)?;
+            let request = RecoverRequest {
+                pem,
+                passphrase: passphrase.as_str().to_owned(),
+                identity,
+            };
+            let group: GroupInfo = client.post("/v1/groups/recover", &request).await?;
+            output.show(&group, |group| {
+                format!(
+                    "{}\n\nThe group's key is on this node now. To become an administrator: peerage group key issue-admin GROUP",
+                    group_fields(group)
+                )
+            })
+        }
+        GroupKeyCommand::IssueAdmin { group, identity } => {
+            let group = GroupArg {
+                group: Some(group),
+                identity: None,
+            };
+            let path = client.group(&group).await?.below("/key/admin");
+            let request = IssueAdminRequest { identity };
+            let group: GroupInfo = client.post(&path, &request).await?;
+            output.show(&group, group_fields)
+        }
+    }
+}
+
+async fn export(
+    client: &Client,
+    group: &GroupArg,
+    out: &Path,
+    passphrase_file: Option<&Path>,
+    output: Output,
+) -> Result<(), Failure> {
+    #[derive(Serialize)]
+    struct Exported {
+        exported: String,
+    }
+    if out.exists() {
+        let reason = format!("{} exists and is not overwritten", out.display());
+        return Err(Error::invalid("out", reason).into());
+    }
+    let path = client.group(group).await?.below("/key/export");
+    let passphrase = input::passphrase(passphrase_file, Ask::Twice)?;
+    let request = ExportRequest {
+        passphrase: passphrase.as_str().to_owned(),
+    };
+    let file: RecoveryFile = client.post(&path, &request).await?;
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(out)
+        .and_then(|mut written| {
+            written.write_all(file.pem.as_bytes())?;
+            written.sync_all()
+        })
+        .map_err(|error| Error::io(out, error))?;
+    let done = Exported {
+        exported: out.display().to_string(),
+    };
+    output.show(&done, |done| {
+        format!(
+            "written to {}; keep it and its passphrase apart, and away from this disk",
+            done.exported
+        )
+    })
+}
