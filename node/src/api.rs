@@ -32,6 +32,7 @@ mod properties;
 #[allow(unused_qualifications, reason = "in what utoipa's macro writes")]
 mod records;
 mod socket;
+mod standing;
 
 /// At most this many bytes in the body of a request: an invitation or a full record in base64 needs
 /// less than a third.
@@ -184,6 +185,12 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(members::list))
         .routes(routes!(members::show))
         .routes(routes!(members::tree))
+        .routes(routes!(standing::remove))
+        .routes(routes!(standing::renew))
+        .routes(routes!(standing::progress))
+        .routes(routes!(standing::leave))
+        .routes(routes!(standing::audit))
+        .routes(routes!(standing::audit_file))
         .routes(routes!(groups::neighbours))
         .routes(routes!(groups::fingerprint))
         .routes(routes!(doors::show, doors::open, doors::close))

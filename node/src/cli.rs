@@ -24,6 +24,7 @@ mod output;
 mod presence;
 mod qr;
 mod record;
+mod standing;
 mod status;
 mod up;
 pub mod values;
@@ -79,6 +80,10 @@ async fn run(cli: Cli, output: Output) -> Result<(), Failure> {
         Command::Invite(command) => invite::run(&client(&global)?, command, output).await,
         Command::Join(args) => invite::join(&client(&global)?, args, output).await,
         Command::Member(command) => member::run(&client(&global)?, command, output).await,
+        Command::Audit(args) => match args.command {
+            Some(command) => standing::verify(&command, output),
+            None => standing::audit(&client(&global)?, args, output).await,
+        },
         Command::Record(command) => record::run(&client(&global)?, command, output).await,
         Command::Events(command) => events::run(&client(&global)?, command, output).await,
         Command::Completions { shell } => {

@@ -1,5 +1,7 @@
 //! What the handles ask of the run loop.
 
+use std::collections::BTreeMap;
+
 use libp2p::{Multiaddr, PeerId};
 use peerage_protocol::{
     door::{Decision, Door, JoinRequest, QueueError},
@@ -74,6 +76,10 @@ pub(crate) struct View {
     pub(crate) synchronised: bool,
     pub(crate) status: Status,
     pub(crate) properties: Option<Properties>,
+    /// A digest of the revocations in effect here.
+    pub(crate) applied: u64,
+    /// Of each identity with revoked credentials: new ones must not be issued before this.
+    pub(crate) revoked_before: BTreeMap<IdentityKey, Timestamp>,
     pub(crate) is_creator: bool,
     /// The nodes that are present now, by member.
     pub(crate) present: Vec<(IdentityKey, Seen)>,

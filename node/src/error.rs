@@ -9,8 +9,14 @@
 use std::{io, path::PathBuf};
 
 use peerage_protocol::{
-    cloud::CloudError, door::AddressError, engine::ConnectFailure, gmc::GmcError,
-    group::RecoveryError, identity::IdentityError, invitation::InvitationError, name::NameError,
+    cloud::CloudError,
+    door::AddressError,
+    engine::{ChangeError, ConnectFailure},
+    gmc::GmcError,
+    group::RecoveryError,
+    identity::IdentityError,
+    invitation::InvitationError,
+    name::NameError,
     properties::PropertiesError,
 };
 use peerage_records::{record::DraftError, store::StoreError, validate::Rejection};
@@ -313,6 +319,9 @@ pub enum Error {
         /// What is missing.
         reason: String,
     },
+    /// A member cannot be removed, or its membership not changed, in this way.
+    #[error(transparent)]
+    NotRemovable(ChangeError),
     /// A membership certificate is not valid.
     #[error(transparent)]
     Gmc(#[from] GmcError),

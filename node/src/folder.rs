@@ -7,9 +7,9 @@
 //! default-identity              peer name
 //! identities/ID.pem             one identity: key and certificate
 //! groups/ID/ID.json             one membership: identity, then group
-//! groups/ID/ID.pem              the group's key, where this identity made the group or recovered it
 //! groups/ID/ID.join             a group the identity wants to join by its address
 //! groups/ID/ID.requests         requests to join the group, at this node
+//! groups/ID/ID.pem              the group's key, where this identity made the group or recovered it
 //! groups/ID/ID.invited/ID.json  an invitation made here, by its own id
 //! deleted-identities            peer names of identities deleted here
 //! store/                        the record store

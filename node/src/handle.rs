@@ -19,7 +19,7 @@ use tokio::{
 
 use self::inner::undivided;
 pub use self::{
-    group::{GroupHandle, InviteOptions, ReissueOptions},
+    group::{CredentialOptions, GroupHandle, InviteOptions, ReissueOptions, RemoveOptions},
     joining::JoinOptions,
 };
 pub(crate) use self::{

@@ -61,7 +61,9 @@ mod vault;
 pub use builder::Builder;
 pub use error::{Error, ErrorKind, Result};
 pub use event::EventStream;
-pub use handle::{GroupHandle, InviteOptions, JoinOptions, Node, ReissueOptions};
+pub use handle::{
+    CredentialOptions, GroupHandle, InviteOptions, JoinOptions, Node, ReissueOptions, RemoveOptions,
+};
 pub use model::{NewGroup, NewIdentity};
 pub use settings::Settings;
 

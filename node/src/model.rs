@@ -13,6 +13,7 @@ mod members;
 mod properties;
 mod record;
 mod requests;
+mod standing;
 mod status;
 mod text;
 
@@ -32,5 +33,6 @@ pub use requests::{
     InspectRequest, InvitationInfo, InvitationText, InviteRequest, IssueAdminRequest, JoinRequest,
     RecordChange, RecordPut, RecoverRequest, RecoveryFile, ReissueRequest,
 };
+pub use standing::{AuditEntry, AuditFile, LeaveGroup, RemovalProgress, RemoveMember, RenewMember};
 pub use status::{NodeStatus, Problem};
 pub use text::{instant_text, parse_expiry, parse_instant};

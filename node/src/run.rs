@@ -339,6 +339,13 @@ impl Run {
             synchronised: view.synchronised,
             status: view.status,
             properties: view.properties.cloned(),
+            applied: view.roster.revocations().digest(),
+            revoked_before: view
+                .roster
+                .revocations()
+                .effective()
+                .map(|one| (one.said().subject, one.said().before))
+                .collect(),
             is_creator: view.is_creator,
             present: view
                 .presence

@@ -73,9 +73,15 @@ impl ActId {
     }
 }
 
+impl fmt::Display for ActId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&data_encoding::HEXLOWER.encode(&self.0))
+    }
+}
+
 impl fmt::Debug for ActId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ActId({})", data_encoding::HEXLOWER.encode(&self.0))
+        write!(f, "ActId({self})")
     }
 }
 

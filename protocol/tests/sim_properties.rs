@@ -55,12 +55,7 @@ fn name(world: &World, node: NodeIndex, group: GroupIndex) -> Option<String> {
     properties(world, node, group).map(|properties| properties.friendly_name)
 }
 
-fn set<'a>(
-    world: &'a mut World,
-    node: NodeIndex,
-    group: GroupIndex,
-    change: PropertiesChange,
-) -> &'a Ended {
+fn set(world: &mut World, node: NodeIndex, group: GroupIndex, change: PropertiesChange) -> &Ended {
     let command = world.set_properties(node, group, change);
     assert!(world.run_until(MINUTE, |w| w.reply(node, command).is_some()));
     world.reply(node, command).unwrap()

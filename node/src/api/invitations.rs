@@ -69,7 +69,7 @@ pub(super) async fn revoke(
     api.node.revoke_invitation(&id).await.map(Json)
 }
 
-fn expiry(text: Option<String>) -> Result<Option<Timestamp>, Error> {
+pub(super) fn expiry(text: Option<String>) -> Result<Option<Timestamp>, Error> {
     let now = Clock::system().timestamp();
     text.map(|text| parse_expiry(&text, now).map_err(|reason| Error::invalid("expires", reason)))
         .transpose()

@@ -11,11 +11,13 @@ use super::values::{AttributeArg, Lifetime};
 mod group_key;
 mod invite;
 mod member;
+mod standing;
 
 pub use self::{
     group_key::GroupKeyCommand,
     invite::{Forms, InvitationForm, InviteCommand, RoleArg},
     member::MemberCommand,
+    standing::{AuditArgs, AuditCommand, RemoveArgs},
 };
 
 const EXIT_CODES: &str = "\
@@ -111,6 +113,11 @@ pub enum Command {
     /// Members of a group
     #[command(subcommand)]
     Member(MemberCommand),
+    /// Show who invited, promoted, renewed or removed whom, when, and on whose authority
+    #[command(
+        after_help = "Examples:\n  peerage audit --group Chess\n  peerage audit --group Chess --export chess.audit\n  peerage audit verify chess.audit"
+    )]
+    Audit(AuditArgs),
     /// Records: what the members of a group share
     #[command(subcommand)]
     Record(RecordCommand),
@@ -278,12 +285,12 @@ pub enum GroupCommand {
         /// The creator [default: the default identity]
         #[arg(long = "as", value_name = "IDENTITY")]
         identity: Option<String>,
-        /// Where the group is looked up [default: Global_]
-        #[arg(long)]
-        cloud: Option<String>,
         /// The group's door
         #[command(flatten)]
         door: DoorArgs,
+        /// Where the group is looked up [default: Global_]
+        #[arg(long)]
+        cloud: Option<String>,
         /// Connect at once
         #[arg(long)]
         connect: bool,
@@ -334,6 +341,18 @@ pub enum GroupCommand {
     /// Delete the membership and this node's copy of the records
     #[command(after_help = "Example:\n  peerage group delete Chess")]
     Delete(GroupName),
+    /// Leave a group for good: the membership is void everywhere from now on
+    #[command(
+        after_help = "Examples:\n  peerage group leave Chess\n  peerage group leave Chess --reason 'moving away'\n\nThe records stay on this node until: peerage group delete"
+    )]
+    Leave {
+        /// The group
+        #[command(flatten)]
+        group: GroupName,
+        /// Why; every member can read it
+        #[arg(long)]
+        reason: Option<String>,
+    },
     /// The group's own key: for the day its creator's disk is lost
     #[command(subcommand)]
     Key(GroupKeyCommand),

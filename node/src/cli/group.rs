@@ -10,7 +10,7 @@ use super::{
     group_key,
     id::Deleted,
     output::{Output, fields, harmless, short_time, table, yes},
-    presence,
+    presence, standing,
 };
 use crate::{
     api::segment,
@@ -61,6 +61,9 @@ pub(super) async fn run(
         GroupCommand::Address(args) => door::address(client, args, output).await,
         GroupCommand::Join(args) => door::join(client, args, output).await,
         GroupCommand::Key(command) => group_key::run(client, command, output).await,
+        GroupCommand::Leave { group, reason } => {
+            standing::leave(client, group.into(), reason, output).await
+        }
         GroupCommand::Delete(name) => {
             let group = GroupArg::from(name);
             let path = client.group(&group).await?;

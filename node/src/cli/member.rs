@@ -5,11 +5,13 @@ use super::{
     client::Client,
     failure::Failure,
     output::{Output, fields, harmless, short_time, table, yes},
-    presence,
+    presence, standing,
 };
 use crate::{
     api::segment,
-    model::{MemberDetail, MemberInfo, MemberNode, MemberTree, PresenceRequest, Standing},
+    model::{
+        MemberDetail, MemberInfo, MemberNode, MemberTree, PresenceRequest, RenewMember, Standing,
+    },
 };
 
 pub(super) async fn run(
@@ -34,6 +36,25 @@ pub(super) async fn run(
             let path = client.group(&group).await?.below("/member-tree");
             let tree: MemberTree = client.get(&path).await?;
             output.show(&tree, tree_text)
+        }
+        MemberCommand::Rm(args) => standing::remove(client, args, output).await,
+        MemberCommand::Role { name, role, group } => {
+            let request = RenewMember {
+                role: Some(role.as_str().to_owned()),
+                expires: None,
+            };
+            standing::renew(client, &name, &group, &request, output).await
+        }
+        MemberCommand::Renew {
+            name,
+            expires,
+            group,
+        } => {
+            let request = RenewMember {
+                role: None,
+                expires: expires.map(|expires| expires.0),
+            };
+            standing::renew(client, &name, &group, &request, output).await
         }
         MemberCommand::Nodes { group, peer_id } => {
             presence::nodes(client, &group, peer_id, output).await

@@ -3,7 +3,7 @@
 use peerage_protocol::{
     cloud::CloudError,
     door::AddressError as DoorAddressError,
-    engine::{AddressError, ConnectFailure},
+    engine::{AddressError, ChangeError, ConnectFailure},
     gmc::GmcError,
     group::RecoveryError,
     identity::IdentityError,
@@ -23,7 +23,7 @@ use super::{
     ErrorKind::{
         Conflict, Damaged, FixInput, Internal, NotAuthorised, NotFound, Retry, Unavailable,
     },
-    facts::{Facts, as_original},
+    facts::{Facts, as_original, plain},
 };
 
 impl From<AddressError> for Error {
@@ -117,6 +117,15 @@ pub(super) fn recovery(error: &RecoveryError) -> Facts {
             "PEER_E_UNSUPPORTED_VERSION",
         ),
         _ => as_original("invalid_recovery", FixInput, "E_INVALIDARG"),
+    }
+}
+
+pub(super) fn removal(error: &ChangeError) -> Facts {
+    match error {
+        ChangeError::Creator => plain("creator_not_removable", NotAuthorised),
+        ChangeError::LastAdmin => plain("last_admin", Conflict),
+        ChangeError::Ourselves => plain("own_membership", FixInput),
+        _ => plain("too_much_to_keep", Conflict),
     }
 }
 

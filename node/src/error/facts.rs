@@ -1,7 +1,7 @@
 //! What is known about each error: its stable code, its kind, the original's name for it,
 //! and the command that most likely helps.
 
-use peerage_protocol::properties::PropertiesError;
+use peerage_protocol::{engine::ChangeError, properties::PropertiesError};
 
 use super::{
     Error,
@@ -19,7 +19,7 @@ pub(super) struct Facts {
     pub(super) original: Option<&'static str>,
 }
 
-const fn plain(code: &'static str, kind: ErrorKind) -> Facts {
+pub(super) const fn plain(code: &'static str, kind: ErrorKind) -> Facts {
     Facts {
         code,
         kind,
@@ -125,6 +125,7 @@ impl Error {
             Self::NotAuthorised { .. } => {
                 as_original("not_authorised", NotAuthorised, "PEER_E_NOT_AUTHORIZED")
             }
+            Self::NotRemovable(error) => conversions::removal(error),
             Self::Gmc(error) => conversions::gmc(error),
             Self::Invitation(error) => conversions::invitation(error),
             Self::Address(error) => conversions::group_address(error),
@@ -226,6 +227,18 @@ impl Error {
             }
             Self::NotAuthorised { .. } => {
                 "see your role with: peerage group show; an administrator can change it"
+            }
+            Self::NotRemovable(ChangeError::Creator) => {
+                "whoever holds the group's key does it with: peerage member rm NAME --by-group-key"
+            }
+            Self::NotRemovable(ChangeError::LastAdmin) => {
+                "make another member Admin first: peerage member role NAME admin"
+            }
+            Self::NotRemovable(ChangeError::Ourselves) => {
+                "leave with: peerage group leave; another Admin changes your role"
+            }
+            Self::NotRemovable(ChangeError::TooManyKept { .. }) => {
+                "remove those it invited with it: peerage member rm NAME --cascade"
             }
             Self::Gmc(_) | Self::Invitation(_) => {
                 "look at the invitation with: peerage invite show FILE; ask for a new one"

@@ -467,7 +467,7 @@ fn invitations_are_kept_with_their_membership_and_go_with_it() {
     assert_eq!((read.made, read.used, read.revoked), (NOW, true, Some(NOW)));
     assert_eq!(
         folder.invitation_ids(ada.name(), &group).unwrap(),
-        [id.clone()]
+        std::slice::from_ref(&id)
     );
     assert_eq!(folder.invitations(ada.name(), &group).unwrap().len(), 1);
     // A path is no id, and nobody else's invitations are found.

@@ -65,7 +65,7 @@ impl GroupHandle {
     /// [`Error::NotAuthorised`] for anybody but the group's creator, [`Error::PasswordPolicy`] for a
     /// password that is too short or easily guessed.
     pub async fn open_door(&self, request: DoorRequest) -> Result<DoorInfo> {
-        let key = self.group_key()?;
+        let key = self.door_key()?;
         let held = self.held_door().await?;
         let membership = self.membership()?;
         let door = blocking(move || {
@@ -99,7 +99,7 @@ impl GroupHandle {
     /// # Errors
     /// [`Error::NotAuthorised`] for anybody but the group's creator.
     pub async fn close_door(&self) -> Result<DoorInfo> {
-        let key = self.group_key()?;
+        let key = self.door_key()?;
         let door = Door::closed(&mut rand::rng());
         self.set_door(door, key).await
     }
@@ -238,7 +238,7 @@ impl GroupHandle {
             .await
     }
 
-    fn group_key(&self) -> Result<GroupKey> {
+    fn door_key(&self) -> Result<GroupKey> {
         self.membership()?
             .group_key
             .clone()

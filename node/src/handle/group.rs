@@ -3,6 +3,7 @@
 mod invitations;
 mod key;
 mod members;
+mod standing;
 
 use std::sync::Arc;
 
@@ -20,7 +21,10 @@ use peerage_records::{
     time::Timestamp,
 };
 
-pub use self::invitations::{InviteOptions, ReissueOptions};
+pub use self::{
+    invitations::{InviteOptions, ReissueOptions},
+    standing::{CredentialOptions, RemoveOptions},
+};
 
 use super::{
     Inner, Life, inner::undivided, life::Turn, properties::attributes_key, remembered::note_key,
@@ -373,9 +377,17 @@ impl GroupHandle {
                 group: self.name.clone(),
             },
             ChangeError::NotReady => self.not_ready(),
-            ChangeError::NotCreator => Error::NotAuthorised {
+            ChangeError::NotCreator | ChangeError::NotAuthorised => Error::NotAuthorised {
                 reason: error.to_string(),
             },
+            ChangeError::UnknownMember => Error::MemberNotFound {
+                name: String::new(),
+            },
+            ChangeError::Credential(error) => error.into(),
+            ChangeError::Creator
+            | ChangeError::LastAdmin
+            | ChangeError::Ourselves
+            | ChangeError::TooManyKept { .. } => Error::NotRemovable(error),
             ChangeError::Properties(error) => error.into(),
             ChangeError::NotFound => Error::RecordNotFound {
                 id: id.map(|id| id.to_string()).unwrap_or_default(),

@@ -349,6 +349,8 @@ impl Inner {
             members: 0,
             records: 0,
             valid_until: None,
+            cloud: waiting.address.cloud().name().to_owned(),
+            group_key: false,
         })
     }
 }

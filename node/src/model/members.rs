@@ -67,7 +67,7 @@ pub struct MemberNode {
     pub myself: bool,
     /// Whom it invited.
     #[schema(no_recursion)]
-    pub invited: Vec<MemberNode>,
+    pub invited: Vec<Self>,
 }
 
 /// What a membership at one place of the tree is worth.

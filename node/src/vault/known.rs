@@ -50,10 +50,18 @@ impl Known {
         group: &str,
         candidates: impl Iterator<Item = (String, &'a str, &'a ReplicaId)>,
     ) -> Result<Option<ReplicaId>> {
+        let candidates = candidates.map(|(peer_name, friendly_name, item)| Candidate {
+            peer_name,
+            friendly_name,
+            item,
+        });
         match select(group, candidates) {
             Selected::One(visit) => Ok(Some(*visit)),
             Selected::None => Ok(None),
-            Selected::Several => Err(Error::GroupAmbiguous { name: group.into() }),
+            Selected::Several(candidates) => Err(Error::GroupAmbiguous {
+                name: group.into(),
+                candidates,
+            }),
         }
     }
 

@@ -101,6 +101,7 @@ impl Engine {
                 reason: String::new(),
                 cascade: false,
                 with_records: false,
+                by_group_key: false,
             }));
         }
         let options = IssueOptions {

@@ -283,6 +283,8 @@ pub struct Removal {
     pub cascade: bool,
     /// Whether the subject's records go too.
     pub with_records: bool,
+    /// Whether the group's key decides, which alone removes those it made members itself.
+    pub by_group_key: bool,
 }
 
 /// What the store found.

@@ -32,7 +32,10 @@ pub(super) struct Gathering {
     /// The credential to issue when the older ones are void.
     then: Option<Terms>,
     before: Timestamp,
-    authority: Chain,
+    /// Who signs: we, or the group's key.
+    revoker: IdentityKey,
+    /// The chain by which it may; none for the group's key.
+    authority: Option<Chain>,
     voided: Option<Chain>,
     /// Certificates and revocations that stay good.
     kept: Vec<ActId>,
@@ -75,7 +78,7 @@ impl Engine {
         match plan(state, command, replica, removal, then, now) {
             Ok(gathering) => {
                 let read = Read::Record(Revocation::record_id(
-                    &state.me(),
+                    &gathering.revoker,
                     &gathering.removal.subject,
                 ));
                 self.gather(gathering, read);
@@ -113,7 +116,7 @@ impl Engine {
                 let acts = records.iter().map(|one| ActId::of_record(&one.hash()));
                 gathering.records.extend(acts);
                 let limit =
-                    Revocation::max_kept(Some(&gathering.authority), gathering.voided.as_ref());
+                    Revocation::max_kept(gathering.authority.as_ref(), gathering.voided.as_ref());
                 gathering.records_by_date = gathering.kept.len() + gathering.records.len() > limit;
                 next.filter(|_| !gathering.records_by_date).map(Some)
             }
@@ -136,6 +139,7 @@ impl Engine {
             removal,
             then,
             before,
+            revoker,
             authority,
             voided,
             mut kept,
@@ -158,7 +162,7 @@ impl Engine {
             cause: removal.cause,
             reason: removal.reason,
             kept: Kept::new(kept, records_by_date),
-            authority: Some(authority),
+            authority,
             voided,
         }
         .encode();
@@ -171,7 +175,7 @@ impl Engine {
                 subject.as_bytes(),
                 RecordType::REVOCATION,
                 state.group,
-                state.me(),
+                revoker,
                 EXPIRES,
                 payload,
                 now.timestamp,
@@ -369,14 +373,17 @@ fn plan(
     if leaves != (subject == me) {
         return Err(ChangeError::Ourselves);
     }
-    if !leaves && !mine.roles().contains(Role::Admin) {
+    if removal.by_group_key && (state.group_key.is_none() || leaves) {
+        return Err(ChangeError::NotCreator);
+    }
+    if !leaves && !removal.by_group_key && !mine.roles().contains(Role::Admin) {
         return Err(ChangeError::NotAuthorised);
     }
     let known = roster.credential(&subject);
     if known.is_none() && removal.cause != Cause::InvitationWithdrawn {
         return Err(ChangeError::UnknownMember);
     }
-    if !leaves && known.is_some_and(|gmc| gmc.depth() == 1) {
+    if !leaves && !removal.by_group_key && known.is_some_and(|gmc| gmc.depth() == 1) {
         return Err(ChangeError::Creator);
     }
     let administers =
@@ -429,9 +436,12 @@ fn plan(
             .collect()
     };
     let kept: Vec<ActId> = kept.into_iter().chain(decided).collect();
-    let authority = mine.chain().clone();
+    let (revoker, authority) = match removal.by_group_key {
+        true => (roster.root(), None),
+        false => (me, Some(mine.chain().clone())),
+    };
     let voided = known.map(|gmc| gmc.chain().clone());
-    let limit = Revocation::max_kept(Some(&authority), voided.as_ref());
+    let limit = Revocation::max_kept(authority.as_ref(), voided.as_ref());
     if kept.len() > limit {
         let acts = kept.len();
         return Err(ChangeError::TooManyKept { acts, limit });
@@ -442,6 +452,7 @@ fn plan(
         removal,
         then,
         before,
+        revoker,
         authority,
         voided,
         kept,

@@ -30,6 +30,7 @@ pub fn removal_of(subject: IdentityKey) -> Removal {
         reason: String::new(),
         cascade: false,
         with_records: false,
+        by_group_key: false,
     }
 }
 

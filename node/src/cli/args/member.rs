@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 
-use super::{GroupArg, ShowArg};
+use super::{GroupArg, Lifetime, RemoveArgs, RoleArg, ShowArg};
 
 /// `peerage member …`
 #[derive(Debug, Subcommand)]
@@ -33,6 +33,39 @@ pub enum MemberCommand {
     /// Show who invited whom
     #[command(after_help = "Example:\n  peerage member tree --group Chess")]
     Tree(GroupArg),
+    /// Remove a member: it is out everywhere, at once; what it published stays
+    #[command(
+        after_help = "Examples:\n  peerage member rm Ben --reason 'lost his laptop' --wait\n  peerage member rm 5f0c --cascade --with-records --group Chess\n\nTo let it in again, invite it anew."
+    )]
+    Rm(RemoveArgs),
+    /// Give a member another role; it takes effect at once
+    #[command(
+        after_help = "Examples:\n  peerage member role Ben admin\n  peerage member role 5f0c member --group Chess"
+    )]
+    Role {
+        /// Peer name, a unique start of it, public key, or the friendly name
+        name: String,
+        /// What the member may do
+        #[arg(value_enum)]
+        role: RoleArg,
+        /// The group
+        #[command(flatten)]
+        group: GroupArg,
+    },
+    /// Renew a member's membership; it takes it up by itself
+    #[command(
+        after_help = "Examples:\n  peerage member renew Ben\n  peerage member renew 5f0c --expires 30d --group Chess"
+    )]
+    Renew {
+        /// Peer name, a unique start of it, public key, or the friendly name
+        name: String,
+        /// The new end: a duration such as 30d, or an instant [default: as long as before, from now]
+        #[arg(long, value_name = "TIME")]
+        expires: Option<Lifetime>,
+        /// The group
+        #[command(flatten)]
+        group: GroupArg,
+    },
     /// List the nodes that are online, or show one
     #[command(
         after_help = "Examples:\n  peerage member nodes --group Chess\n  peerage member nodes local"

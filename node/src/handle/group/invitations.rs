@@ -89,7 +89,13 @@ impl GroupHandle {
         let membership = self.membership()?;
         let identity = Arc::clone(self.inner.held()?.holder(&membership)?);
         let folder = Arc::clone(&self.inner.folder);
-        let now = self.inner.clock.timestamp();
+        let made_at = self.inner.clock.timestamp();
+        // Whoever was removed by a clock ahead of ours is invited as of that moment, or the new
+        // credential would be void from the start.
+        let now = view
+            .revoked_before
+            .get(&card.key())
+            .map_or(made_at, |before| made_at.max(*before));
         let (name, holder) = (self.name.clone(), membership.identity.clone());
         let (made, kept) = blocking(move || {
             if folder.was_deleted(card.name())? {
@@ -220,6 +226,7 @@ impl GroupHandle {
             reason: String::new(),
             cascade: true,
             with_records: true,
+            by_group_key: false,
         };
         self.change(Change::Revoke(removal), None).await?;
         let membership = self.membership()?;

@@ -171,7 +171,7 @@ struct Branch {
     link: Option<Holder>,
     /// Whose chain ends here.
     member: Option<VerifiedGmc>,
-    below: BTreeMap<IdentityKey, Branch>,
+    below: BTreeMap<IdentityKey, Self>,
 }
 
 impl Branch {

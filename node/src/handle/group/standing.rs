@@ -14,9 +14,9 @@ use peerage_records::{
 
 use super::{GroupHandle, members};
 use crate::{
-    Result,
+    Error, Result,
     command::View,
-    model::{AuditEntry, RemovalProgress, instant_text},
+    model::{AuditEntry, RemovalProgress},
 };
 
 /// Records read from the store at once.
@@ -31,6 +31,8 @@ pub struct RemoveOptions {
     pub cascade: bool,
     /// Whether the member's records go too. Default: what is known of them here stays.
     pub with_records: bool,
+    /// Whether the group's key decides, which alone removes the creator. Only where that key is.
+    pub by_group_key: bool,
 }
 
 /// What a member's newer credential says.
@@ -50,7 +52,11 @@ impl GroupHandle {
     /// # Errors
     /// When our role does not allow it, there is no such member, it is the group's creator, or more
     /// would have to be listed than fits. Nothing has changed then.
-    pub async fn remove_member(&self, name: &str, options: RemoveOptions) -> Result<RemovalProgress> {
+    pub async fn remove_member(
+        &self,
+        name: &str,
+        options: RemoveOptions,
+    ) -> Result<RemovalProgress> {
         let view = self.view().await?;
         let subject = members::find(&view, name)?.subject();
         self.revoke(subject, Cause::Removed, options).await?;
@@ -73,7 +79,7 @@ impl GroupHandle {
     }
 
     /// Voids whatever credentials an identity has in the group, member or only invited.
-    pub(super) async fn revoke(
+    async fn revoke(
         &self,
         subject: IdentityKey,
         cause: Cause,
@@ -85,6 +91,7 @@ impl GroupHandle {
             reason: options.reason,
             cascade: options.cascade,
             with_records: options.with_records,
+            by_group_key: options.by_group_key,
         };
         self.change(Change::Revoke(removal), None).await.map(drop)
     }
@@ -122,7 +129,8 @@ impl GroupHandle {
     /// # Errors
     /// When the handle is closed or the store fails.
     pub async fn audit(&self) -> Result<Vec<AuditEntry>> {
-        let (_, roster) = Bundle::verify(&self.export_audit().await?)?;
+        let (_, roster) = Bundle::verify(&self.export_audit().await?)
+            .map_err(|error| Error::Internal(error.to_string()))?;
         Ok(audit::history(&roster)
             .iter()
             .map(|entry| AuditEntry::new(entry, &roster))
@@ -163,4 +171,31 @@ impl GroupHandle {
             .await?;
         Ok(Bundle::new(root, records).encode())
     }
+}
+
+fn progress(view: &View) -> RemovalProgress {
+    let me = view.gmc.subject();
+    let mut progress = RemovalProgress::default();
+    for member in &view.members {
+        let name = member.subject_name().to_string();
+        let nodes: Vec<_> = view
+            .present
+            .iter()
+            .filter(|(of, seen)| *of == member.subject() && seen.node.present)
+            .collect();
+        progress.members += 1;
+        if member.subject() == me
+            || (!nodes.is_empty()
+                && nodes
+                    .iter()
+                    .all(|(_, seen)| seen.node.applied == view.applied))
+        {
+            progress.applied += 1;
+        } else if nodes.is_empty() {
+            progress.absent.push(name);
+        } else {
+            progress.pending.push(name);
+        }
+    }
+    progress
 }
