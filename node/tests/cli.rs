@@ -314,3 +314,82 @@ proptest! {
         prop_assert!(text.parse::<peerage_protocol::identity::IdentityCard>().is_err());
     }
 }
+
+#[test]
+fn the_door_works_from_the_command_line() {
+    let (ada, ben, cy) = (Place::new(), Place::new(), Place::new());
+    let _daemons = (ada.start(), ben.start(), cy.start());
+    for (place, name) in [(&ada, "Ada"), (&ben, "Ben"), (&cy, "Cy")] {
+        place.json(["id", "new", "--friendly-name", name]);
+    }
+    let (weak, right) = (ada.path().join("weak"), ada.path().join("right"));
+    fs::write(&weak, "passwordpassword\n").unwrap();
+    fs::write(&right, "quiet lamp seven onions\n").unwrap();
+    let (weak, right) = (weak.to_str().unwrap(), right.to_str().unwrap());
+    let create = |password| {
+        let words = ["group", "create", "--friendly-name", "House", "--requests"];
+        let rest = ["--connect", "--password-file", password];
+        [words.as_slice(), rest.as_slice()].concat()
+    };
+    let (code, problem) = ada.fails(create(weak));
+    assert_eq!(
+        (code, &problem["original"]),
+        (2, &Value::from("PEER_E_PASSWORD_DOES_NOT_MEET_POLICY"))
+    );
+    ada.json(create(right));
+    let door = ada.json(["group", "door", "show"]);
+    assert_eq!(
+        (&door["open"], &door["password"], &door["requests"]),
+        (&Value::from(true), &Value::from(true), &Value::from(true))
+    );
+    let address = ada.path().join("house.address");
+    let address = address.to_str().unwrap();
+    ada.json(["group", "address", "--out", address]);
+    let shown = ben.json(["group", "address", "--show", address]);
+    assert_eq!(shown["friendly_name"], "House");
+
+    let joined = ben.json([
+        "group",
+        "join",
+        address,
+        "--password-file",
+        right,
+        "--connect",
+    ]);
+    assert_eq!(joined["role"], "member");
+    let wrong = ben.path().join("wrong");
+    fs::write(&wrong, "quiet lamp eight onions\n").unwrap();
+    let join = ["group", "join", address, "--password-file"];
+    let (code, problem) = cy.fails([&join[..], &[wrong.to_str().unwrap(), "--connect"]].concat());
+    assert_eq!(
+        (code, &problem["code"]),
+        (4, &Value::from("not_authorised"))
+    );
+    assert_eq!(cy.json(["group", "show"])["status"], "refused");
+
+    let asked = cy.json([
+        "group",
+        "join",
+        address,
+        "--ask",
+        "--note",
+        "Cy",
+        "--connect",
+    ]);
+    assert_eq!(asked["status"], "waiting");
+    let requests = ada.json(["requests", "ls"]);
+    assert_eq!(requests[0]["note"], "Cy");
+    let who = requests[0]["name"].as_str().unwrap();
+    let (code, problem) = ada.fails(["requests", "accept", "nobody"]);
+    assert_eq!(
+        (code, &problem["code"]),
+        (3, &Value::from("request_not_found"))
+    );
+    let done = ada.json(["requests", "accept", who]);
+    assert_eq!(done["standing"], "accepted");
+    let joined = cy.json(["group", "connect"]);
+    assert_eq!(joined["role"], "member");
+    ada.json(["group", "door", "close"]);
+    let (code, problem) = ada.fails(["group", "address"]);
+    assert_eq!((code, &problem["code"]), (5, &Value::from("door_closed")));
+}

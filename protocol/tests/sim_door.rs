@@ -14,11 +14,15 @@ use peerage_protocol::{
         password::{Password, PasswordFile},
         visitor::Rung,
     },
-    engine::{DoorEvent, DoorInput, Entry, Event, Input, NewVisit, Output, VisitOutcome, visit_id},
+    engine::{
+        Change, DoorEvent, DoorInput, Entry, Event, Input, NewVisit, Output, Removal, VisitOutcome,
+        visit_id,
+    },
     gmc::{self, IssueOptions},
     group::Role,
     identity::Identity,
     invitation::{Accepted, Invitation, InvitationDraft},
+    revocation::Cause,
     sim::{Config, GroupIndex, Membership, NodeIndex, World},
 };
 use peerage_records::id::{RecordId, RecordType, ReplicaId};
@@ -246,6 +250,45 @@ fn a_wrong_password_comes_to_nothing_and_leaves_nothing() {
     c.world.command(eve.node, Input::Door(leave));
     c.world.run_for(MINUTE);
     assert_eq!(outcomes(&c.world, &eve).len(), before);
+}
+
+#[test]
+fn who_was_removed_does_not_come_back_by_the_password() {
+    let mut c = club(15);
+    let ben = visit(&mut c.world, &c.address, with_password(PASSWORD));
+    let done = |world: &World| admitted(world, &ben).is_some();
+    assert!(c.world.run_until(MINUTE, done));
+    move_in(&mut c.world, &ben, c.club);
+    let known = |world: &World, count| world.view(c.ann, c.club).unwrap().roster.len() == count;
+    assert!(c.world.run_until(MINUTE * 3, |world| known(world, 2)));
+    let replica = c.world.replica(c.ann, c.club).unwrap();
+    let removal = Removal {
+        subject: ben.identity.key(),
+        cause: Cause::Removed,
+        reason: String::new(),
+        cascade: false,
+        with_records: false,
+    };
+    let revoke = Input::Command {
+        command: 1_000,
+        replica,
+        change: Change::Revoke(removal),
+    };
+    c.world.command(c.ann, revoke);
+    assert!(c.world.run_until(MINUTE * 5, |world| known(world, 1)));
+
+    // From another node, so that nothing of the first membership is in the way.
+    c.world.crash(ben.node);
+    let node = c.world.add_node();
+    let (right, identity) = (with_password(PASSWORD), Arc::clone(&ben.identity));
+    let again = visit_from(&mut c.world, node, identity, &c.address, right);
+    c.world.run_for(MINUTE);
+    assert!(admitted(&c.world, &again).is_none());
+    assert!(refusals(&c.world, c.ann).contains(&"door_unwelcome"));
+    // Under another identity nobody can tell.
+    let other = visit(&mut c.world, &c.address, with_password(PASSWORD));
+    let done = |world: &World| admitted(world, &other).is_some();
+    assert!(c.world.run_until(MINUTE, done));
 }
 
 #[test]

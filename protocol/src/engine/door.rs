@@ -495,6 +495,14 @@ impl Engine {
         match purpose {
             Purpose::Password => {
                 porch.throttle.succeeded(&peer);
+                // Who was removed does not come back by itself; who left may.
+                let removed = self.groups.get(&replica).is_some_and(|state| {
+                    let revoked = state.roster.revoked(&card.key());
+                    revoked.is_some_and(|revocation| revocation.revoker() != card.key())
+                });
+                if removed {
+                    return Err(DoorError::Unwelcome);
+                }
                 let role = porch
                     .held
                     .as_ref()
