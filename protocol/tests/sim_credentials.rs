@@ -1,4 +1,4 @@
-//! Credentials that are renewed, shortened, or run out.
+//! Credentials that Admins renew or shorten, and that run out.
 #![cfg(feature = "sim")]
 #![expect(clippy::unwrap_used, reason = "a step that fails fails the test")]
 

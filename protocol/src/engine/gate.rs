@@ -304,7 +304,7 @@ impl Engine {
         // Between the proof and its confirmation the member may have been removed.
         if let Err(error) = state.roster.standing(&admitted.gmc, now.timestamp) {
             let reason = AdmissionError::from(error).reason();
-            self.approach_failed(replica, &peer, now);
+            self.approach_failed(replica, &peer, ConnectFailure::NotAuthorised, now);
             self.emit(Event::AdmissionRefused { peer, reason });
             return;
         }
