@@ -365,7 +365,7 @@ impl Engine {
             peer,
             frame: farewell.encode(),
         });
-        self.let_go(replica, peer, "made room", now);
+        self.let_go(replica, peer, reason, now);
     }
 
     /// Parts from a neighbour that is to hear our last word. Closing takes what is still on its way with
@@ -390,7 +390,13 @@ impl Engine {
     }
 
     /// Every refusal looks the same: silence, and the end after a fixed while.
-    fn refuse(&mut self, exchange: ExchangeNumber, peer: PeerId, error: &AdmissionError, now: Now) {
+    pub(super) fn refuse(
+        &mut self,
+        exchange: ExchangeNumber,
+        peer: PeerId,
+        error: &AdmissionError,
+        now: Now,
+    ) {
         self.emit(Event::AdmissionRefused {
             peer,
             reason: error.reason(),
