@@ -7,10 +7,11 @@ use libp2p_identity::PeerId;
 use multiaddr::Multiaddr;
 use peerage_protocol::{
     admission::{Admitted, Chooser, Gate, Outcome, Presented, REFUSAL_DELAY, is_chooser},
-    engine::{Event, Input, Output},
+    engine::{Event, Input, Output, Removal},
     gmc::Chain,
     group::Role,
-    sim::{Config, GroupIndex, Membership, NodeIndex, World},
+    revocation::Cause,
+    sim::{Config, GroupIndex, Membership, NodeIndex, World, removal_of},
 };
 use peerage_records::id::ReplicaId;
 
@@ -247,6 +248,19 @@ fn every_refusal_is_silent_and_takes_equally_long() {
     let (_, frame) = hello(&mut world, wrong_way, target, group, &shown);
     expected.push(("who may only knock", "not_chooser", wrong_way, frame));
 
+    // Somebody whose invitation was withdrawn before it ever came.
+    let identity = world.identity();
+    let withdrawn = world.invite(node, group, identity, Role::Member, None);
+    let removal = Removal {
+        cause: Cause::InvitationWithdrawn,
+        ..removal_of(withdrawn.identity.key())
+    };
+    let command = world.revoke(node, group, removal);
+    world.succeeded(node, command);
+    let shown = world.presented(raw1, &withdrawn);
+    let (_, frame) = hello(&mut world, raw1, target, group, &shown);
+    expected.push(("a withdrawn invitation", "revoked", raw1, frame));
+
     expected.push(("garbage", "malformed", raw1, vec![0xff; 300]));
     expected.push(("nothing", "malformed", raw1, Vec::new()));
 
@@ -261,6 +275,94 @@ fn every_refusal_is_silent_and_takes_equally_long() {
         assert_eq!(refusals(&world, node), [reason], "{what}");
         assert!(world.neighbours(node, group).is_empty(), "{what}");
     }
+}
+
+#[test]
+fn m8_a_member_removed_between_its_proof_and_the_confirmation_gets_no_link() {
+    for removed in [false, true] {
+        let (mut world, group, node) = one_node(66);
+        let raw = chooser_of(&mut world, node);
+        let identity = world.identity();
+        let membership = world.invite(node, group, identity, Role::Member, None);
+        let shown = world.presented(raw, &membership);
+        let peer = world.peer(node);
+        let (chooser, frame) = hello(&mut world, raw, peer, group, &shown);
+        let (exchange, answer) = send(&mut world, raw, node, frame);
+        let (id, secret) = (world.group_id(group), world.secret(group).clone());
+        let roster = world.empty_roster(group);
+        let gate = Gate {
+            group: &id,
+            secret: &secret,
+            roster: &roster,
+        };
+        let local = world.peer(raw);
+        let outcome = chooser.on_reply(gate, &local, &answer.frames[0], world.now());
+        let Ok(Outcome::Admitted(_, frame)) = outcome else {
+            panic!("the proof was good");
+        };
+        if removed {
+            let removal = Removal {
+                cause: Cause::InvitationWithdrawn,
+                ..removal_of(membership.identity.key())
+            };
+            let command = world.revoke(node, group, removal);
+            world.succeeded(node, command);
+        }
+        world.inject(raw, Output::SendExchange { exchange, frame });
+        // Less than it takes to see that the raw peer has opened none.
+        world.run_for(2 * DELAY);
+        let met = world.neighbours(node, group).contains(&raw);
+        assert_eq!(met, !removed);
+        let expected: &[&str] = if removed { &["revoked"] } else { &[] };
+        assert_eq!(refusals(&world, node), expected);
+    }
+}
+
+#[test]
+fn an_exchange_that_begins_with_anything_but_a_hello_ends() {
+    let (mut world, group, node) = one_node(67);
+    let raw = chooser_of(&mut world, node);
+    let membership = member(&mut world, group);
+    let shown = world.presented(raw, &membership);
+    let peer = world.peer(node);
+    // Genuine frames of a genuine exchange, each where it does not belong.
+    let (chooser, first) = hello(&mut world, raw, peer, group, &shown);
+    let (exchange, answer) = send(&mut world, raw, node, first.clone());
+    let reply = answer.frames[0].clone();
+    let (id, secret) = (world.group_id(group), world.secret(group).clone());
+    let roster = world.empty_roster(group);
+    let gate = Gate {
+        group: &id,
+        secret: &secret,
+        roster: &roster,
+    };
+    let local = world.peer(raw);
+    let outcome = chooser.on_reply(gate, &local, &reply, world.now());
+    let Ok(Outcome::Admitted(_, confirm)) = outcome else {
+        panic!("the proof was good");
+    };
+    // A second hello where the confirmation is due.
+    world.inject(
+        raw,
+        Output::SendExchange {
+            exchange,
+            frame: first,
+        },
+    );
+    world.run_for(Duration::from_secs(5));
+    let ended = world.inbox(raw).iter().any(
+        |(_, input)| matches!(input, Input::ExchangeEnded { exchange: of } if *of == exchange),
+    );
+    assert!(ended);
+    for (what, frame) in [("a reply", reply), ("a confirmation", confirm)] {
+        let (_, answer) = send(&mut world, raw, node, frame);
+        assert!(
+            answer.frames.is_empty() && answer.ended_after.is_some(),
+            "{what}"
+        );
+    }
+    assert!(world.neighbours(node, group).is_empty());
+    assert_eq!(refusals(&world, node).len(), 3);
 }
 
 #[test]

@@ -92,8 +92,7 @@ impl Engine {
             .unwrap_or_else(|| (at + lifetime).min(mine.not_after()));
         // The older credential would still carry the rights that are taken away.
         if let Some(current) = current
-            && (current.roles().iter().any(|role| !roles.contains(role))
-                || not_after < current.not_after())
+            && (!roles.cover(current.roles()) || not_after < current.not_after())
         {
             return Ok(Issued::RevokeFirst(Removal {
                 subject,

@@ -301,6 +301,13 @@ impl Engine {
             return;
         }
         let peer = admitted.peer;
+        // Between the proof and its confirmation the member may have been removed.
+        if let Err(error) = state.roster.standing(&admitted.gmc, now.timestamp) {
+            let reason = AdmissionError::from(error).reason();
+            self.approach_failed(replica, &peer, ConnectFailure::NotAuthorised, now);
+            self.emit(Event::AdmissionRefused { peer, reason });
+            return;
+        }
         // The link is made anew: whatever went on over an earlier one is over.
         let renewed = state.neighbours.get(&peer).is_some();
         state.sync.forget(&peer);
@@ -358,9 +365,21 @@ impl Engine {
             peer,
             frame: farewell.encode(),
         });
-        // Closing takes what is still on its way with it, so the neighbour is left the time to read it
-        // and to close the link itself.
-        let group = state.group;
+        self.let_go(replica, peer, reason, now);
+    }
+
+    /// Parts from a neighbour that is to hear our last word. Closing takes what is still on its way with
+    /// it, so the neighbour is left the time to read it and to close the link itself.
+    pub(super) fn let_go(
+        &mut self,
+        replica: ReplicaId,
+        peer: PeerId,
+        reason: &'static str,
+        now: Now,
+    ) {
+        let Some(group) = self.groups.get(&replica).map(|state| state.group) else {
+            return;
+        };
         if self.leaving.len() < MAX_LEAVING {
             self.leaving
                 .push_back((now.instant + FAREWELL_TIME, group, peer));

@@ -310,8 +310,10 @@ impl Engine {
         }
         let group = state.group;
         let peers: Vec<PeerId> = state.neighbours.iter().map(|(peer, _)| *peer).collect();
+        // Who is a member no more has just said so, or passes on who did.
+        let out = state.roster.get(&state.me()).is_none();
         self.withdraw(replica, now);
-        let lingers = self.say_goodbye(replica, now);
+        let lingers = self.say_goodbye(replica, now) || out;
         self.end_attempts(replica);
         for peer in peers {
             self.forget_link(replica, peer, "group closed", now);

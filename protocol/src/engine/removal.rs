@@ -10,7 +10,7 @@ use peerage_records::{
     judge::Judge,
     record::Record,
     store::{self, Partition},
-    time::Timestamp,
+    time::{CLOCK_TOLERANCE, Timestamp},
 };
 
 use super::{
@@ -266,13 +266,18 @@ impl Engine {
                 continue;
             };
             match state.roster.get(&neighbour.member()) {
-                Some(gmc) if *gmc != neighbour.gmc => neighbour.gmc = gmc.clone(),
+                Some(gmc) if *gmc != neighbour.gmc => {
+                    // It may end earlier; when it ends later, a new exchange has to show it.
+                    neighbour.until = neighbour.until.min(gmc.not_after() + CLOCK_TOLERANCE);
+                    neighbour.gmc = gmc.clone();
+                }
                 Some(_) => {}
                 None => cut.push(peer),
             }
         }
         for peer in cut {
-            self.close_link(replica, peer, "membership revoked", now);
+            // Nothing it says counts from now on, but it is to hear why.
+            self.let_go(replica, peer, "membership revoked", now);
             if let Some(state) = self.groups.get_mut(&replica) {
                 state.neighbours.forget(&peer);
             }

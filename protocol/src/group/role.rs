@@ -110,6 +110,14 @@ impl Roles {
         self.iter().any(|own| own.may_issue(role))
     }
 
+    /// Whether a holder of these roles may do all that a holder of `others` may.
+    #[must_use]
+    pub fn cover(self, others: Self) -> bool {
+        // Who may issue a role has its rights.
+        let covers = |role| self.contains(role) || self.may_issue(role);
+        others.iter().all(covers)
+    }
+
     const fn bit(role: Role) -> u8 {
         1 << role as u8
     }
@@ -175,6 +183,19 @@ mod tests {
         assert!(may(&[Role::InvitingMember], Role::Member));
         assert!(!may(&[Role::InvitingMember], Role::Admin));
         assert!(may(&[Role::Member, Role::InvitingMember], Role::Member));
+    }
+
+    #[test]
+    fn higher_roles_cover_lower_ones() {
+        let of = |roles: &[Role]| roles.iter().copied().collect::<Roles>();
+        let ladder = [Role::Member, Role::InvitingMember, Role::Admin];
+        for (low, lower) in ladder.into_iter().enumerate() {
+            for (high, higher) in ladder.into_iter().enumerate() {
+                assert_eq!(of(&[higher]).cover(of(&[lower])), high >= low);
+            }
+        }
+        assert!(of(&[Role::Admin]).cover(of(&[Role::Member, Role::InvitingMember])));
+        assert!(!of(&[Role::Member]).cover(of(&[Role::Member, Role::InvitingMember])));
     }
 
     #[test]
