@@ -268,6 +268,7 @@ fn who_was_removed_does_not_come_back_by_the_password() {
         reason: String::new(),
         cascade: false,
         with_records: false,
+        by_group_key: false,
     };
     let revoke = Input::Command {
         command: 1_000,
