@@ -176,6 +176,32 @@ expect "Ben has what he missed" "while Ben was down" text_of ben "$missed"
 expect "all three hold the same" same same_everywhere ada ben cy
 done_step "all three hold the same database: $(fingerprint ada | cut -c1-16)…"
 
+title "Ben becomes Admin, and Cy is removed"
+role() { node "$1" group show --json | field role; }
+status() { node "$1" group show --json | field status; }
+node ada member role Ben admin --json >/dev/null
+expect "Ben is an Admin, without doing anything" admin role ben
+done_step "Ada makes Ben an Admin; it takes effect by itself"
+expect "Cy has links to both" 2 neighbours cy
+node ben member rm Cy --reason "left the city" --wait 20 >"$folder/removed"
+grep -q "applied on 2 of 2" "$folder/removed" || fail "the removal is applied on all that are online: $(cat "$folder/removed")"
+done_step "Ben removes Cy: $(sed 's/^removed Cy; //' "$folder/removed")"
+expect "Ada has no link with Cy" 1 neighbours ada
+expect "Ben has no link with Cy" 1 neighbours ben
+expect "Ada knows two members" 2 members ada
+done_step "Cy's live links are cut"
+secret=$(node ada record put --type note --payload "not for Cy" --json | field id)
+expect "Ben has it" "not for Cy" text_of ben "$secret"
+[ "$(text_of ben "$note")" = "see you at nine" ] || fail "what Cy published before stays"
+sleep 2
+[ "$(gone cy "$secret")" = gone ] || fail "Cy gets nothing any more"
+done_step "Cy gets nothing any more; what she published before stays"
+expect "Ada and Ben hold the same" same same_everywhere ada ben
+node ada audit | grep -q "removed .*left the city" || fail "the audit tells who removed whom, and why"
+node ada audit --export "$folder/chess.audit" >/dev/null
+"$PEERAGE" audit verify "$folder/chess.audit" | grep -q "left the city" || fail "the audit verifies offline"
+done_step "the audit says so, and verifies offline"
+
 title "Goodbye"
 for name in ada ben cy; do stop "$name"; done
 done_step "three nodes stopped cleanly"

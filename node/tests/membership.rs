@@ -79,7 +79,7 @@ async fn a_member_is_shown_with_who_issued_whom() {
     assert!(shown.chain.iter().all(|link| link.fingerprint.len() == 64));
     assert_eq!(
         of_ada.member("Ben").await.unwrap().invited,
-        [c.name.clone()]
+        std::slice::from_ref(&c.name)
     );
     // Every member sees the same, whoever is asked for however.
     knows(&of_cy, 3).await;
