@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::{ByteArray, ByteBuf};
 use sha2::{Digest, Sha256};
 
-pub use settle::{Revocations, Tail};
+pub use settle::{Effect, Revocations, Tail};
 
 use crate::{
     gmc::{self, Chain, VerifiedGmc},

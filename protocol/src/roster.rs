@@ -1,5 +1,7 @@
 //! The members of a group that are known here, and the judgement of records by what they may do.
 
+mod quota;
+
 use std::{
     cell::RefCell,
     cmp::Ordering,
@@ -8,7 +10,7 @@ use std::{
 
 use peerage_records::{
     codec::SignedRecord,
-    id::{GroupId, IdentityKey, RecordId, RecordType},
+    id::{EnvelopeHash, GroupId, IdentityKey, RecordId, RecordType},
     judge::{Judge, Refusal},
     order::wins,
     record::Record,
@@ -20,8 +22,11 @@ use crate::{
     gmc::{self, Chain, ChainHash, GmcError, VerifiedGmc},
     group::Role,
     presence, properties,
-    revocation::{ActId, Revocation, Revocations, Tail, VerifiedRevocation},
+    revocation::{ActId, Effect, Revocation, Revocations, Tail, VerifiedRevocation},
 };
+
+pub use quota::MAX_PER_SIGNER;
+use quota::Quotas;
 
 /// Every member of one group whose membership has been verified here: current, lapsed or revoked.
 ///
@@ -36,6 +41,9 @@ pub struct Roster {
     /// The credential of each who is a member, as far as revocations go.
     members: BTreeMap<IdentityKey, VerifiedGmc>,
     revocations: Revocations,
+    quotas: Quotas,
+    /// What has been displaced and not been asked for; see [`Roster::take_displaced`].
+    displaced: Vec<(RecordId, EnvelopeHash)>,
     /// The chain verified last. Judging a membership record and learning from it follow each
     /// other at once, so one slot saves every second verification.
     last: RefCell<Option<(ChainHash, VerifiedGmc)>>,
@@ -101,6 +109,8 @@ impl Roster {
             known: BTreeMap::new(),
             members: BTreeMap::new(),
             revocations: Revocations::default(),
+            quotas: Quotas::default(),
+            displaced: Vec::new(),
             last: RefCell::new(None),
         }
     }
@@ -190,9 +200,11 @@ impl Roster {
     ) -> Result<(IdentityKey, Learned), Refusal> {
         let gmc = self.membership_of(signed.record())?;
         let subject = gmc.subject();
-        let own = signed.record().creator == subject;
+        let (signer, id) = (signed.record().creator, signed.record().id);
+        if !self.counts(signed.record()) {
+            return Err(Refusal::TooMany);
+        }
         let known = self.known.entry(subject).or_default();
-        let id = signed.record().id;
         if known
             .recorded
             .get(&id)
@@ -201,7 +213,7 @@ impl Roster {
             return Ok((subject, Learned::Known));
         }
         // What was shown counts only until it is on record, like everywhere else.
-        if own
+        if signer == subject
             && known
                 .shown
                 .as_ref()
@@ -210,6 +222,17 @@ impl Roster {
             known.shown = None;
         }
         known.recorded.insert(id, (signed.clone(), gmc));
+        let kind = RecordType::MEMBERSHIP;
+        if id != RecordId::reserved(&signer, kind)
+            && let Some((id, other)) = self.quotas.take(signer, kind, id, subject)
+        {
+            let known = self.known.get_mut(&other);
+            let record = known.and_then(|known| known.recorded.remove(&id));
+            self.displaced
+                .extend(record.map(|(signed, _)| (id, signed.hash())));
+            self.forget_if_unknown(&other);
+            self.recount(&other);
+        }
         Ok((subject, self.recount(&subject)))
     }
 
@@ -219,9 +242,14 @@ impl Roster {
     /// As [`Revocation::verify`].
     pub fn learn_revocation(&mut self, signed: &SignedRecord) -> Result<Settled, Refusal> {
         let verified = Revocation::verify(signed, &self.group, &self.root)?;
-        let (id, subject) = (verified.id(), verified.said().subject);
+        let (id, subject, signer) = (verified.id(), verified.said().subject, verified.revoker());
+        let kind = RecordType::REVOCATION;
+        if !self.counts(signed.record()) {
+            return Err(Refusal::TooMany);
+        }
         let voided = verified.voided().cloned();
-        if !self.revocations.insert(signed, verified) {
+        let mut effects = vec![(subject, self.revocations.insert(signed, verified))];
+        if effects[0].1 == Effect::None {
             return Ok(Settled::default());
         }
         // An earlier version may have carried another chain, or the only one known of the subject: who
@@ -231,15 +259,41 @@ impl Roster {
             Some(gmc) => known.voided.insert(id, gmc),
             None => known.voided.remove(&id),
         };
-        if known.credentials().next().is_none() {
-            self.known.remove(&subject);
-            self.members.remove(&subject);
+        self.forget_if_unknown(&subject);
+        if let Some((id, other)) = self.quotas.take(signer, kind, id, subject) {
+            if let Some((hash, effect)) = self.revocations.remove(&id) {
+                self.displaced.push((id, hash));
+                effects.push((other, effect));
+            }
+            if let Some(known) = self.known.get_mut(&other) {
+                known.voided.remove(&id);
+            }
+            self.forget_if_unknown(&other);
         }
+        Ok(self.resettle(&effects))
+    }
+
+    /// Finds out whose standing these have changed, and how.
+    fn resettle(&mut self, effects: &[(IdentityKey, Effect)]) -> Settled {
         let mut settled = Settled {
             news: true,
             ..Settled::default()
         };
-        let everybody: Vec<IdentityKey> = self.known.keys().copied().collect();
+        let touched = |known: &Known| {
+            effects.iter().any(|(subject, effect)| {
+                let through = |gmc: &VerifiedGmc| {
+                    let mut links = gmc.links().iter();
+                    links.any(|link| link.subject == *subject)
+                };
+                *effect == Effect::Any || known.credentials().any(through)
+            })
+        };
+        let everybody: Vec<IdentityKey> = self
+            .known
+            .iter()
+            .filter(|(_, known)| touched(known))
+            .map(|(identity, _)| *identity)
+            .collect();
         for identity in everybody {
             let before = self.members.get(&identity).cloned();
             self.recount(&identity);
@@ -250,7 +304,38 @@ impl Roster {
                 _ => {}
             }
         }
-        Ok(settled)
+        settled
+    }
+
+    /// Forgets an identity of which no credential is known any more.
+    fn forget_if_unknown(&mut self, identity: &IdentityKey) {
+        let known = self.known.get(identity);
+        if known.is_some_and(|known| known.credentials().next().is_none()) {
+            self.known.remove(identity);
+            self.members.remove(identity);
+        }
+    }
+
+    /// The records that counted until others of their signer displaced them: to be removed from the store,
+    /// as everybody else removes them. Each is told once.
+    pub fn take_displaced(&mut self) -> Vec<(RecordId, EnvelopeHash)> {
+        std::mem::take(&mut self.displaced)
+    }
+
+    /// Whether a membership record or revocation counts beside the others of its signer. Of its own
+    /// membership everybody has one record, which always does.
+    fn counts(&self, record: &Record) -> bool {
+        let Record {
+            creator, kind, id, ..
+        } = record;
+        *id == RecordId::reserved(creator, RecordType::MEMBERSHIP)
+            || self.quotas.admits(creator, *kind, id)
+    }
+
+    /// Whether one more record of this signer and kind would count beside all others.
+    #[must_use]
+    pub fn has_room(&self, signer: &IdentityKey, kind: RecordType, id: &RecordId) -> bool {
+        self.quotas.has_room(signer, kind, id)
     }
 
     /// Finds out anew which credential of an identity counts.
@@ -416,6 +501,9 @@ impl Judge for Roster {
     fn judge(&self, signed: &SignedRecord, _now: Timestamp) -> Result<(), Refusal> {
         let record = signed.record();
         match record.kind {
+            RecordType::MEMBERSHIP | RecordType::REVOCATION if !self.counts(record) => {
+                Err(Refusal::TooMany)
+            }
             RecordType::MEMBERSHIP => {
                 let gmc = self.membership_of(record)?;
                 inside(&gmc, record)

@@ -41,6 +41,9 @@ pub enum Refusal {
     /// The member has been removed from the group.
     #[error("the member's credential is revoked")]
     Revoked,
+    /// The member has signed more records of this reserved type than count.
+    #[error("the member has signed more of these than count")]
+    TooMany,
     /// The content of a reserved record is not what its type demands, whoever looks at it.
     #[error("the reserved record is malformed: {0}")]
     Malformed(String),

@@ -98,9 +98,10 @@ impl Rejection {
             Self::Refused(refusal) => match refusal {
                 Refusal::UnknownMember(member) => Fault::Defer(*member),
                 // These depend on which credentials and revocations have reached whom.
-                Refusal::NotAuthorised | Refusal::OutsideMembership | Refusal::Revoked => {
-                    Fault::None
-                }
+                Refusal::NotAuthorised
+                | Refusal::OutsideMembership
+                | Refusal::Revoked
+                | Refusal::TooMany => Fault::None,
                 Refusal::BadMembership(_) | Refusal::Malformed(_) => Fault::Sender,
             },
         }

@@ -6,8 +6,10 @@ use std::time::Duration;
 use peerage_records::{
     codec::SignedRecord,
     id::{IdentityKey, RecordType, ReplicaId},
+    judge::Refusal,
     record::{MAX_EXPIRY, Record},
     time::Timestamp,
+    validate::Rejection,
 };
 
 use super::{
@@ -189,6 +191,13 @@ impl Engine {
         now: Now,
     ) -> Result<Record, ChangeError> {
         let state = self.groups.get(&replica).ok_or(ChangeError::NotOpen)?;
+        let id = grant_id(&state.me(), &gmc.subject());
+        if !state
+            .roster
+            .has_room(&state.me(), RecordType::MEMBERSHIP, &id)
+        {
+            return Err(Rejection::from(Refusal::TooMany).into());
+        }
         let chain = gmc.chain().encode().to_vec();
         let expires = gmc.not_after().min(MAX_EXPIRY);
         // The record's date must lie inside the credential it carries.

@@ -233,6 +233,7 @@ impl Engine {
         self.groups.insert(replica, state);
         self.adopt(replica, now);
         self.review(replica);
+        self.drop_displaced(replica);
         self.publish_membership(replica, &open.members, now);
         self.found(replica, open.founding, now);
     }

@@ -270,9 +270,14 @@ impl Engine {
     }
 
     fn store(&mut self, replica: ReplicaId, valid: Vec<ValidRecord>, source: Source, _now: Now) {
-        if valid.is_empty() {
-            return;
+        if !valid.is_empty() {
+            self.put(replica, valid, source);
         }
+        // After what displaces it, and after it, should both have come together.
+        self.drop_displaced(replica);
+    }
+
+    fn put(&mut self, replica: ReplicaId, valid: Vec<ValidRecord>, source: Source) {
         let puts: Vec<Put> = valid
             .into_iter()
             .map(|record| Put {

@@ -7,10 +7,11 @@ use libp2p_identity::PeerId;
 use peerage_records::{
     codec::SignedRecord,
     id::{EnvelopeHash, IdentityKey, RecordId, RecordType, ReplicaId},
-    judge::Judge,
+    judge::{Judge, Refusal},
     record::Record,
     store::{self, Partition},
     time::{CLOCK_TOLERANCE, Timestamp},
+    validate::Rejection,
 };
 
 use super::{
@@ -166,6 +167,14 @@ impl Engine {
             voided,
         }
         .encode();
+        let id = Revocation::record_id(&state.me(), &subject);
+        if !state
+            .roster
+            .has_room(&state.me(), RecordType::REVOCATION, &id)
+        {
+            self.reply(command, Err(Rejection::from(Refusal::TooMany).into()));
+            return;
+        }
         let record = match step {
             Step::Records(Some(held)) => {
                 held.record()
@@ -339,6 +348,20 @@ impl Engine {
         }
         if next.is_some() {
             self.review_page(reviewing, next);
+        }
+    }
+
+    /// Removes what counts no more because its signer has said too much.
+    pub(super) fn drop_displaced(&mut self, replica: ReplicaId) {
+        let state = self.groups.get_mut(&replica);
+        let versions = state.map_or_else(Vec::new, |state| state.roster.take_displaced());
+        if !versions.is_empty() {
+            let operation = self.operation(Operation::Withdraw(replica));
+            self.outputs.push_back(Output::Withdraw {
+                operation,
+                replica,
+                versions,
+            });
         }
     }
 

@@ -21,7 +21,7 @@ use std::{cmp::Ordering, collections::BTreeMap};
 
 use peerage_records::{
     codec::SignedRecord,
-    id::{IdentityKey, RecordId},
+    id::{EnvelopeHash, IdentityKey, RecordId},
     order::wins,
     time::Timestamp,
 };
@@ -39,6 +39,17 @@ pub struct Tail {
     pub dated: Option<Timestamp>,
 }
 
+/// Whose standing a revocation may have changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Nobody's.
+    None,
+    /// That of its subject, and of whoever is a member through it.
+    Subject,
+    /// Anybody's: other revocations may have gained or lost effect.
+    Any,
+}
+
 /// All revocations of a group that are known, and those of them that take effect.
 #[derive(Debug, Default)]
 pub struct Revocations {
@@ -49,17 +60,62 @@ pub struct Revocations {
 }
 
 impl Revocations {
-    /// Takes a revocation; tells whether it is news. Of two versions the one that wins stays.
-    pub fn insert(&mut self, signed: &SignedRecord, verified: VerifiedRevocation) -> bool {
+    /// Takes a revocation; tells what that changed. Of two versions the one that wins stays.
+    pub fn insert(&mut self, signed: &SignedRecord, verified: VerifiedRevocation) -> Effect {
         let id = verified.id();
-        if let Some((held, _)) = self.all.get(&id)
-            && wins(signed, held) != Ordering::Greater
-        {
-            return false;
+        let held = self.all.get(&id);
+        if held.is_some_and(|(held, _)| wins(signed, held) != Ordering::Greater) {
+            return Effect::None;
         }
-        self.all.insert(id, (signed.clone(), verified));
-        self.settle();
-        true
+        let alone = held.is_none() && !self.bears_on_others(&verified) && {
+            let links = verified.authority().map_or(&[][..], |gmc| gmc.links());
+            let tail = Tail {
+                act: verified.act(),
+                dated: None,
+            };
+            self.voids(links, Some(tail)).is_none()
+        };
+        self.all.insert(id, (signed.clone(), verified.clone()));
+        if !alone {
+            self.settle();
+            return Effect::Any;
+        }
+        let subject = verified.said().subject;
+        let about = self.effective.entry(subject).or_default();
+        let at = about.partition_point(|other| rank(other) < rank(&verified));
+        about.insert(at, verified);
+        self.digest = self.compute_digest();
+        Effect::Subject
+    }
+
+    /// Forgets one; tells which version it was, and what that changed.
+    pub(crate) fn remove(&mut self, id: &RecordId) -> Option<(EnvelopeHash, Effect)> {
+        let (signed, one) = self.all.remove(id)?;
+        let effect = if !self.is_effective(&one) {
+            // Without effect, it had none on others either.
+            Effect::None
+        } else if self.bears_on_others(&one) {
+            self.settle();
+            Effect::Any
+        } else {
+            if let Some(about) = self.effective.get_mut(&one.said().subject) {
+                about.retain(|other| other.act() != one.act());
+            }
+            self.effective.retain(|_, about| !about.is_empty());
+            self.digest = self.compute_digest();
+            Effect::Subject
+        };
+        Some((signed.hash(), effect))
+    }
+
+    /// Whether somebody revokes by a credential that this one may void. Hardly ever so: it saves
+    /// settling everything anew for each of many.
+    fn bears_on_others(&self, one: &VerifiedRevocation) -> bool {
+        let subject = one.said().subject;
+        self.all
+            .values()
+            .filter_map(|(_, other)| other.authority())
+            .any(|gmc| gmc.links().iter().any(|link| link.subject == subject))
     }
 
     fn settle(&mut self) {

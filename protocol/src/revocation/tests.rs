@@ -2,6 +2,7 @@
 
 mod converging;
 mod form;
+mod quota;
 mod settling;
 
 use std::time::Duration;
