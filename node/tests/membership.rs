@@ -7,8 +7,8 @@ mod nodes;
 
 use nodes::{Home, code, eventually, holds, linked, publish, ready};
 use peerage::{
-    GroupHandle, InviteOptions, NewIdentity,
-    model::{MemberNode, Standing},
+    ErrorKind, GroupHandle, InviteOptions, NewIdentity, RemoveOptions,
+    model::{GroupChange, MemberNode, Standing},
 };
 use peerage_protocol::group::Role;
 use zeroize::Zeroizing;
@@ -231,6 +231,28 @@ async fn a_group_outlives_the_disk_of_its_creator() {
     holds(&of_cy, id, "before the fire").await;
     let later = publish(&of_cy, "after the fire").await;
     holds(&admin, later, "after the fire").await;
+    // The creator's rights are here: what is said of the group, and the end of the lost identity.
+    let change = GroupChange {
+        comment: Some("after the fire".to_owned()),
+        ..GroupChange::default()
+    };
+    admin.set_properties(change).await.unwrap();
+    eventually("the new comment", async || {
+        (of_cy.info().await.unwrap().comment == "after the fire").then_some(())
+    })
+    .await;
+    let by_member = of_cy.remove_member("Ada", RemoveOptions::default()).await;
+    assert_eq!(by_member.unwrap_err().kind(), ErrorKind::NotAuthorised);
+    let options = RemoveOptions {
+        by_group_key: true,
+        ..RemoveOptions::default()
+    };
+    admin.remove_member("Ada", options).await.unwrap();
+    for group in [&admin, &of_cy] {
+        knows(group, 2).await;
+        assert_eq!(code(group.member("Ada").await), "member_not_found");
+        holds(group, id, "before the fire").await;
+    }
     // What was kept is kept: a restart changes nothing.
     let mut ben = ben;
     ben.restart().await;

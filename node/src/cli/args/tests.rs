@@ -50,7 +50,13 @@ peerage group set
 peerage group open
 peerage group connect
 peerage group close
+peerage group door open
+peerage group door close
+peerage group door show
+peerage group address
+peerage group join
 peerage group delete
+peerage group leave
 peerage group key export
 peerage group key import
 peerage group key issue-admin
@@ -60,12 +66,19 @@ peerage invite show
 peerage invite revoke
 peerage invite reissue
 peerage join
+peerage requests ls
+peerage requests accept
+peerage requests deny
 peerage member ls
 peerage member show
 peerage member tree
+peerage member rm
+peerage member role
+peerage member renew
 peerage member nodes
 peerage member attributes
 peerage member presence
+peerage audit verify
 peerage record put
 peerage record get
 peerage record ls
