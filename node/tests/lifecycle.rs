@@ -48,11 +48,6 @@ async fn detail(stream: &mut EventStream, kind: EventKind) -> String {
     event.detail.unwrap()
 }
 
-/// Joins without knowing where anybody is: the inviter's node is gone, and its address with it.
-async fn join_unaware(home: &Home, group: &GroupHandle) -> GroupHandle {
-    home.join(group).await
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_group_takes_records_and_is_neither_listening_nor_connected() {
     let home = Home::new().await;
@@ -128,7 +123,7 @@ async fn a_first_time_joiner_that_finds_nobody_is_told_why_and_found_later() {
     let mut ada = Home::new().await;
     let chess = ada.create("Chess").await;
     let ben = Home::new().await;
-    let group = join_unaware(&ben, &chess).await;
+    let group = ben.join(&chess).await;
     ada.node.shutdown().await.unwrap();
     let mut events = group.events(None).await.unwrap();
 

@@ -32,14 +32,14 @@ pub const MAX_NEIGHBOURS: usize = 7;
 /// Peers remembered as possible neighbours of a group; ~300 bytes each.
 pub const MAX_CANDIDATES: usize = 256;
 /// Attempts under way at once, so that one lookup does not dial a whole group.
-const MAX_APPROACHES: usize = 4;
+pub(crate) const MAX_APPROACHES: usize = 4;
 /// An attempt that led nowhere counts as failed after this.
-const APPROACH_TIMEOUT: Duration = Duration::from_secs(15);
+pub(crate) const APPROACH_TIMEOUT: Duration = Duration::from_secs(15);
 /// First pause after a failed attempt; doubles up to [`MAX_PAUSE`].
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const MAX_PAUSE: Duration = Duration::from_secs(120);
+pub(crate) const FIRST_PAUSE: Duration = Duration::from_secs(1);
+pub(crate) const MAX_PAUSE: Duration = Duration::from_secs(120);
 /// How long a peer that broke the protocol is not approached nor admitted.
-const BAN: Duration = Duration::from_secs(600);
+pub(crate) const BAN: Duration = Duration::from_secs(600);
 /// A candidate that failed so often is forgotten when room is needed.
 const MAX_FAILURES: u32 = 12;
 
