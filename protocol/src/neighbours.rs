@@ -484,6 +484,34 @@ mod tests {
         ]
     }
 
+    #[test]
+    fn the_least_useful_of_too_many_goes_and_nobody_else() {
+        let mut rng = ChaCha20Rng::seed_from_u64(9);
+        let now = origin();
+        let mut table = Neighbours::default();
+        for number in 1..=WANTED_NEIGHBOURS as u8 {
+            table.opened(&admitted(number), NOW, now);
+        }
+        assert_eq!(table.review(&mut rng), None, "there are not too many");
+        table.opened(&admitted(20), NOW, now);
+        table.opened(&admitted(21), NOW, now);
+        for _ in 0..8 {
+            for number in (1..=WANTED_NEIGHBOURS as u8).chain([20]) {
+                table.credit(&peer(number));
+            }
+        }
+        table.credit(&peer(21));
+        table.credit(&peer(200));
+        assert_eq!(table.review(&mut rng), Some(peer(21)));
+        // What was useful once is so no longer.
+        for _ in 0..4 {
+            table.review(&mut rng);
+        }
+        table.credit(&peer(21));
+        let next = table.review(&mut rng);
+        assert!(next.is_some_and(|next| next != peer(21)));
+    }
+
     proptest! {
         #[test]
         fn bounds_hold_and_wakeups_never_spin(
