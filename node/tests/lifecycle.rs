@@ -107,9 +107,6 @@ async fn a_joined_group_says_that_it_is_new_here_and_a_returning_one_that_it_is_
         (true, GroupStatus::Offline)
     );
     assert_eq!(texts(&again).await, ["before"]);
-    // Nothing but memberships and what the applications wrote is kept over a close.
-    let everything = info.records;
-    assert_eq!(everything, 3, "two memberships and a note");
 
     // With what is kept it may wait alone.
     ada.node.shutdown().await.unwrap();
@@ -285,7 +282,7 @@ async fn connecting_to_an_address_fails_for_a_reason() {
         detail(&mut events, EventKind::ConnectionFailed).await,
         "not_authorised"
     );
-    assert_eq!(theirs.info().await.unwrap().records, 1);
+    assert_eq!(theirs.info().await.unwrap().members, 1);
     assert!(theirs.neighbours().await.unwrap().is_empty());
 
     // Nobody.
