@@ -88,11 +88,8 @@ fn a_record_without_a_type_is_refused_and_without_an_expiry_lives_four_weeks() {
         peerage::model::parse_instant(text).unwrap()
     };
     let lives = time("expires").since(time("created"));
-    let weeks = std::time::Duration::from_secs(28 * 24 * 3_600);
-    assert!(
-        lives.abs_diff(weeks) < std::time::Duration::from_secs(60),
-        "{lives:?}"
-    );
+    let weeks = Duration::from_secs(28 * 24 * 3_600);
+    assert!(lives.abs_diff(weeks) < Duration::from_secs(60), "{lives:?}");
 }
 
 #[test]

@@ -74,6 +74,7 @@ async fn a_new_group_takes_records_and_is_neither_listening_nor_connected() {
     let bens = ben.join(&group).await;
     let refused = bens.connect_at(vec![address(&home.node).await]).await;
     assert_eq!(code(refused), "connection_not_authorised");
+    bens.close().await.unwrap();
     group.connect().await.unwrap();
     assert_eq!(status(&group).await, GroupStatus::Listening);
 }

@@ -152,8 +152,8 @@ mod tests {
 
     #[test]
     fn numbers_that_depend_on_one_another_fit() {
-        assert!(neighbours::MIN_NEIGHBOURS < neighbours::WANTED_NEIGHBOURS);
-        assert!(neighbours::WANTED_NEIGHBOURS < neighbours::MAX_NEIGHBOURS);
+        const { assert!(neighbours::MIN_NEIGHBOURS < neighbours::WANTED_NEIGHBOURS) };
+        const { assert!(neighbours::WANTED_NEIGHBOURS < neighbours::MAX_NEIGHBOURS) };
         assert!(engine::SEARCH_TIME < engine::SEARCH_PATIENCE);
         assert!(
             engine::ADDRESS_TIME * (engine::MAX_ADDRESSES_NAMED as u32) < engine::ADDRESS_PATIENCE
