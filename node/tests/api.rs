@@ -75,6 +75,24 @@ fn records_are_made_read_changed_and_deleted() {
 }
 
 #[test]
+fn a_record_without_a_type_is_refused_and_without_an_expiry_lives_four_weeks() {
+    let (place, _daemon, group) = with_group();
+    let records = format!("{group}/records");
+    let untyped = place.post(&records, &json!({ "payload_text": "e4", "expires": "7d" }));
+    assert_eq!(untyped.status, 400, "{untyped:?}");
+    let answer = place.post(&records, &json!({ "type": "note", "payload_text": "e4" }));
+    assert_eq!(answer.status, 201, "{answer:?}");
+    let record = answer.json();
+    let time = |field: &str| {
+        let text = record[field].as_str().unwrap();
+        peerage::model::parse_instant(text).unwrap()
+    };
+    let lives = time("expires").since(time("created"));
+    let weeks = Duration::from_secs(28 * 24 * 3_600);
+    assert!(lives.abs_diff(weeks) < Duration::from_secs(60), "{lives:?}");
+}
+
+#[test]
 fn a_group_is_made_offline_listed_and_deleted() {
     let place = Place::new();
     let _daemon = place.start();

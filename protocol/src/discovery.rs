@@ -24,7 +24,7 @@ mod announcement;
 mod entry;
 mod lookup;
 mod rendezvous;
-mod schedule;
+pub(crate) mod schedule;
 mod set;
 
 pub use announcement::{

@@ -15,18 +15,18 @@ mod connecting;
 mod credential;
 mod discover;
 mod door;
-mod gate;
-mod group;
-mod hear;
+pub(crate) mod gate;
+pub(crate) mod group;
+pub(crate) mod hear;
 mod input;
 mod output;
 mod presence;
 mod properties;
-mod quota;
+pub(crate) mod quota;
 mod removal;
 mod renewal;
 mod status;
-mod sync;
+pub(crate) mod sync;
 mod visit;
 
 use std::{

@@ -14,6 +14,7 @@ pub mod gmc;
 pub mod group;
 pub mod identity;
 pub mod invitation;
+pub mod limits;
 pub mod name;
 pub mod neighbours;
 #[cfg(feature = "net")]

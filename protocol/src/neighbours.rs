@@ -32,14 +32,14 @@ pub const MAX_NEIGHBOURS: usize = 7;
 /// Peers remembered as possible neighbours of a group; ~300 bytes each.
 pub const MAX_CANDIDATES: usize = 256;
 /// Attempts under way at once, so that one lookup does not dial a whole group.
-const MAX_APPROACHES: usize = 4;
+pub(crate) const MAX_APPROACHES: usize = 4;
 /// An attempt that led nowhere counts as failed after this.
-const APPROACH_TIMEOUT: Duration = Duration::from_secs(15);
+pub(crate) const APPROACH_TIMEOUT: Duration = Duration::from_secs(15);
 /// First pause after a failed attempt; doubles up to [`MAX_PAUSE`].
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const MAX_PAUSE: Duration = Duration::from_secs(120);
+pub(crate) const FIRST_PAUSE: Duration = Duration::from_secs(1);
+pub(crate) const MAX_PAUSE: Duration = Duration::from_secs(120);
 /// How long a peer that broke the protocol is not approached nor admitted.
-const BAN: Duration = Duration::from_secs(600);
+pub(crate) const BAN: Duration = Duration::from_secs(600);
 /// A candidate that failed so often is forgotten when room is needed.
 const MAX_FAILURES: u32 = 12;
 
@@ -482,6 +482,34 @@ mod tests {
             1 => (0u8..30).prop_map(Ban),
             2 => (0u64..200).prop_map(Wait),
         ]
+    }
+
+    #[test]
+    fn the_least_useful_of_too_many_goes_and_nobody_else() {
+        let mut rng = ChaCha20Rng::seed_from_u64(9);
+        let now = origin();
+        let mut table = Neighbours::default();
+        for number in 1..=WANTED_NEIGHBOURS as u8 {
+            table.opened(&admitted(number), NOW, now);
+        }
+        assert_eq!(table.review(&mut rng), None, "there are not too many");
+        table.opened(&admitted(20), NOW, now);
+        table.opened(&admitted(21), NOW, now);
+        for _ in 0..8 {
+            for number in (1..=WANTED_NEIGHBOURS as u8).chain([20]) {
+                table.credit(&peer(number));
+            }
+        }
+        table.credit(&peer(21));
+        table.credit(&peer(200));
+        assert_eq!(table.review(&mut rng), Some(peer(21)));
+        // What was useful once is so no longer.
+        for _ in 0..4 {
+            table.review(&mut rng);
+        }
+        table.credit(&peer(21));
+        let next = table.review(&mut rng);
+        assert!(next.is_some_and(|next| next != peer(21)));
     }
 
     proptest! {

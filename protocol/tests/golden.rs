@@ -15,10 +15,12 @@ use peerage_protocol::{
     presence::NodePresence,
     properties::{PresencePolicy, Properties},
     secret::DiscoverySecret,
+    wire::link::LinkFrame,
 };
 use peerage_records::time::Timestamp;
 use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
+use serde_bytes::ByteBuf;
 
 const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
 const PASSPHRASE: &str = "correct horse battery staple";
@@ -119,6 +121,23 @@ fn presence_of_version_1_is_read() {
         assert_eq!(node.encode(), bytes);
         assert_eq!(NodePresence::decode(&bytes), Ok(node));
     }
+}
+
+#[test]
+fn answers_to_a_comparison_of_version_2_are_read() {
+    let bytes = hex("link-compared-v2.hex");
+    let frame = LinkFrame::Compared {
+        session: 7,
+        message: ByteBuf::from(vec![0x61, 0, 0]),
+        complete: true,
+    };
+    assert_eq!(
+        data_encoding::HEXLOWER.encode(&frame.encode()),
+        golden("link-compared-v2.hex").trim()
+    );
+    assert_eq!(LinkFrame::decode(&bytes), Ok(frame));
+    // Version 1 did not say whether the replica is complete, and its answers are none of version 2.
+    assert!(LinkFrame::decode(&hex("link-compared-v1.hex")).is_err());
 }
 
 #[test]

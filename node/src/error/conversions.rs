@@ -38,24 +38,28 @@ impl From<AddressError> for Error {
 }
 
 pub(super) fn connect(failure: ConnectFailure) -> Facts {
-    use ConnectFailure as F;
-    let (code, kind, original) = match failure {
-        F::NoMembersFound => ("no_members_found", Retry, "PEER_E_NO_MEMBERS_FOUND"),
-        F::Refused => ("connection_refused", Retry, "PEER_E_CONNECTION_REFUSED"),
-        F::NotAuthorised => (
+    match failure {
+        ConnectFailure::NoMembersFound => {
+            as_original("no_members_found", Retry, "PEER_E_NO_MEMBERS_FOUND")
+        }
+        ConnectFailure::Refused => {
+            as_original("connection_refused", Retry, "PEER_E_CONNECTION_REFUSED")
+        }
+        ConnectFailure::NotAuthorised => as_original(
             "connection_not_authorised",
             NotAuthorised,
             "PEER_E_CONNECTION_NOT_AUTHENTICATED",
         ),
-        F::OtherPeer => (
+        ConnectFailure::OtherPeer => as_original(
             "connection_other_peer",
             FixInput,
             "PEER_E_CONNECTION_FAILED",
         ),
-        F::TimedOut => ("connection_timed_out", Retry, "PEER_E_CONNECTION_FAILED"),
-        _ => ("connection_failed", Unavailable, "PEER_E_CONNECTION_FAILED"),
-    };
-    as_original(code, kind, original)
+        ConnectFailure::TimedOut => {
+            as_original("connection_timed_out", Retry, "PEER_E_CONNECTION_FAILED")
+        }
+        _ => as_original("connection_failed", Unavailable, "PEER_E_CONNECTION_FAILED"),
+    }
 }
 
 pub(super) fn name(error: &NameError) -> Facts {

@@ -15,8 +15,8 @@ const LAST_RETRY: Duration = Duration::from_secs(5 * 60);
 const MIN_REPUBLISH: Duration = Duration::from_secs(30);
 
 /// Searches are spaced doubling from the first to the second.
-const FIRST_SEARCH_SPACING: Duration = Duration::from_secs(5);
-const LAST_SEARCH_SPACING: Duration = Duration::from_secs(15 * 60);
+pub(crate) const FIRST_SEARCH_SPACING: Duration = Duration::from_secs(5);
+pub(crate) const LAST_SEARCH_SPACING: Duration = Duration::from_secs(15 * 60);
 
 /// The two times of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

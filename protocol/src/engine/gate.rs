@@ -17,16 +17,16 @@ use crate::{
 
 /// Refusals waiting for their moment. The network half bounds exchanges per peer; this bounds them
 /// in all, and what is over it is refused at once.
-const MAX_REFUSALS: usize = 4_096;
+pub(crate) const MAX_REFUSALS: usize = 4_096;
 
 /// How long a neighbour that is sent away may take to read where else to go.
-const FAREWELL_TIME: Duration = Duration::from_secs(2);
+pub(crate) const FAREWELL_TIME: Duration = Duration::from_secs(2);
 /// Neighbours sent away whose links are not closed yet, over all groups; over it they are cut at once.
-const MAX_LEAVING: usize = 256;
+pub(crate) const MAX_LEAVING: usize = 256;
 
 /// Links with nodes of one member: a person with two machines, but not one who would be all of our
 /// neighbours.
-const MAX_LINKS_PER_MEMBER: usize = 2;
+pub(crate) const MAX_LINKS_PER_MEMBER: usize = 2;
 
 /// An exchange under way.
 #[derive(Debug)]

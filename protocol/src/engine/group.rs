@@ -34,16 +34,16 @@ use crate::{
 };
 
 /// Lifetime of our entry in the cloud; renewed three times within.
-const ENTRY_LIFETIME: Duration = Duration::from_secs(3_600);
+pub(crate) const ENTRY_LIFETIME: Duration = Duration::from_secs(3_600);
 /// How long before a neighbour's node binding ends we ask for a newer one.
-const RENEWAL: Duration = Duration::from_secs(600);
+pub(crate) const RENEWAL: Duration = Duration::from_secs(600);
 /// How long a group that goes offline in order is given to say so: two round trips on the internet.
 const GOODBYE_TIME: Duration = Duration::from_millis(200);
 /// How often proofs and waiting records are looked over (GRP-317: about 30 s).
-const SWEEP_INTERVAL: Duration = Duration::from_secs(15);
+pub(crate) const SWEEP_INTERVAL: Duration = Duration::from_secs(15);
 /// How often, on average, a neighbour is exchanged for another member: how long two halves of a group
 /// that were cut apart stay so at most is this, divided by the number of members.
-pub(super) const EXPLORATION_INTERVAL: Duration = Duration::from_secs(300);
+pub(crate) const EXPLORATION_INTERVAL: Duration = Duration::from_secs(300);
 
 /// Everything the engine knows about one open replica.
 #[derive(Debug)]

@@ -16,7 +16,7 @@ use super::{Engine, Event, Now, Operation, Output, StoreFailure, Verdict, quota:
 use crate::{gmc::VerifiedGmc, roster::Learned, wire::link::LinkFrame};
 
 /// Records no honest peer could have handed over, before the neighbour is cut off for a while.
-const MAX_OFFENCES: u32 = 8;
+pub(crate) const MAX_OFFENCES: u32 = 8;
 
 /// Records on their way into the store, and who is to hear of it.
 #[derive(Debug)]

@@ -36,11 +36,11 @@ pub const BYTE_BURST: u64 = 32 * 1024 * 1024;
 pub const BYTES_PER_SECOND: u64 = 2 * 1024 * 1024;
 /// Buckets kept per group, 64 bytes each; over it the fullest one is forgotten, which is the one that
 /// matters least. Only members have any.
-pub(super) const MAX_BUCKETS: usize = 4_096;
+pub(crate) const MAX_BUCKETS: usize = 4_096;
 /// After a neighbour handed over what did not fit, it is compared with this soon.
-pub(super) const CATCH_UP_PAUSE: Duration = Duration::from_secs(10);
+pub(crate) const CATCH_UP_PAUSE: Duration = Duration::from_secs(10);
 /// How often it is told that one member is over its quota.
-pub(super) const NOTICE_INTERVAL: Duration = Duration::from_secs(60);
+pub(crate) const NOTICE_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Whose records, and which kind of bucket.
 type Key = (IdentityKey, bool);

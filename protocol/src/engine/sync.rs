@@ -22,24 +22,24 @@ use crate::{
 };
 
 /// Every neighbour is compared with at least this often, whatever gossip brought.
-const PERIOD: Duration = Duration::from_secs(60);
+pub(crate) const PERIOD: Duration = Duration::from_secs(60);
 /// After reconciliation brought news, the other neighbours are compared with this soon, so that
 /// news which missed its flood travels hop by hop in seconds and not in periods.
-const NEWS_PAUSE: Duration = Duration::from_millis(250);
+pub(crate) const NEWS_PAUSE: Duration = Duration::from_millis(250);
 /// A replica that was never brought up to date and whose neighbour was not either asks it again this
 /// soon.
-const NOT_READY_PAUSE: Duration = Duration::from_secs(5);
+pub(crate) const NOT_READY_PAUSE: Duration = Duration::from_secs(5);
 /// Sessions we drive at once per group: more would only share the same link capacity.
-const MAX_SESSIONS: usize = 2;
+pub(crate) const MAX_SESSIONS: usize = 2;
 /// Memberships asked of one neighbour and not answered yet.
-const MAX_FETCHES: usize = 8;
+pub(crate) const MAX_FETCHES: usize = 8;
 /// Questions of one neighbour that wait for our store at once; an honest one has five.
-const MAX_SERVED: usize = 16;
+pub(crate) const MAX_SERVED: usize = 16;
 /// Offers of one neighbour that wait for our store at once; an honest one has a batch of these.
-const MAX_TAKING: usize = 96;
+pub(crate) const MAX_TAKING: usize = 96;
 /// Envelopes sent in answer to one question, or offered at once, until their sum passes this; the
 /// rest is asked for again. Two answers and an offer fit the network half's queue of a link.
-const ANSWER_BYTES: usize = 1024 * 1024;
+pub(crate) const ANSWER_BYTES: usize = 1024 * 1024;
 
 /// When to compare with whom, and what is under way.
 #[derive(Debug)]
