@@ -144,6 +144,50 @@ fn a_group_is_made_offline_listed_and_deleted() {
 }
 
 #[test]
+fn properties_are_shown_and_changed_and_what_is_fixed_cannot_be() {
+    let (place, _daemon, group) = with_group();
+    let path = format!("{group}/properties");
+    let patch = |body: &Value| place.http("PATCH", &path, Some(body.to_string().as_bytes()));
+    let before = place.get(&path).json();
+    assert_eq!(before["presence_lifetime_seconds"], 300);
+    assert_eq!(before["presence"], "all");
+    for fixed in ["cloud", "classifier", "name", "creator", "identity"] {
+        let refused = patch(&json!({fixed: "other", "comment": "other"}));
+        assert_eq!(refused.status, 400, "{fixed}");
+    }
+    assert_eq!(place.get(&path).json(), before);
+    let wrong = patch(&json!({"comment": "other", "max_record_bytes": 1023}));
+    assert_eq!(wrong.json()["code"], "invalid_properties");
+    assert_eq!(place.get(&path).json(), before);
+
+    let change = json!({"comment": "weekly", "presence_lifetime": "1s", "presence": "12"});
+    let set = patch(&change);
+
+    assert_eq!(set.status, 200);
+    assert_eq!(set.json()["comment"], "weekly");
+    assert_eq!(set.json()["presence_lifetime_seconds"], 300, "raised");
+    assert_eq!(set.json()["presence"], "12");
+    assert_eq!(set.json()["friendly_name"], before["friendly_name"]);
+    let connect = format!("{group}/connect");
+    assert_eq!(place.post(&connect, &json!({})).status, 200);
+    let presence = format!("{group}/presence");
+    let said = json!({"attributes": "here", "forced": true}).to_string();
+    let said = place.http("PATCH", &presence, Some(said.as_bytes()));
+    assert_eq!(said.json()["attributes"], "here");
+    let local = format!("{group}/nodes/local");
+    assert_eq!(place.get(&local).json()["attributes"], "here");
+    let nobody = format!("{group}/nodes/12D3");
+    assert_eq!(place.get(&nobody).json()["code"], "node_not_found");
+    let members = format!("{group}/members");
+    let whose = place.get(&members).json()[0]["name"].clone();
+    let whose = escaped(whose.as_str().unwrap());
+    let one = place.get(&format!("{members}?member={whose}"));
+    assert_eq!(one.json().as_array().unwrap().len(), 1);
+    let none = place.get(&format!("{members}?member=0.nobody"));
+    assert_eq!(none.json(), json!([]));
+}
+
+#[test]
 fn a_list_gives_what_is_asked_for_until_there_is_no_more() {
     let (place, _daemon, group) = with_group();
     for text in ["a", "b", "c", "d", "e"] {

@@ -71,6 +71,48 @@ fn completions_are_made_for_every_shell() {
 }
 
 #[test]
+fn a_group_is_set_and_a_node_speaks_from_the_command_line() {
+    let place = Place::new();
+    let _daemon = place.start();
+    place.json(["id", "new", "--friendly-name", "Ada"]);
+    place.json(["group", "create", "--friendly-name", "Chess", "--connect"]);
+    let set = place.json([
+        "group",
+        "set",
+        "Chess",
+        "--comment",
+        "weekly",
+        "--membership-lifetime",
+        "28d",
+        "--presence-lifetime",
+        "10m",
+    ]);
+    assert_eq!(set["membership_lifetime_seconds"], 2_419_200);
+    let shown = place.json(["group", "show"]);
+    assert_eq!(shown["properties"], set);
+    let shown = stdout(&place.run(["group", "show"]));
+    assert!(shown.contains("28d") && shown.contains("10m"), "{shown}");
+    let (code, problem) = place.fails(["group", "set", "--presence-lifetime", "31d"]);
+    assert_eq!(
+        (code, &problem["code"]),
+        (3, &Value::from("invalid_properties"))
+    );
+    assert_eq!(place.run(["group", "set"]).status.code(), Some(2));
+
+    place.json(["member", "attributes", "at home"]);
+    let node = &place.json(["member", "nodes", "local"])[0];
+    assert_eq!(node["attributes"], "at home");
+    place.json(["member", "presence", "always"]);
+    place.json(["member", "attributes", "--clear"]);
+    let node = &place.json(["member", "nodes", "local"])[0];
+    assert_eq!(node["attributes"], Value::Null);
+    let members = stdout(&place.run(["member", "ls"]));
+    assert!(members.contains("ONLINE"), "{members}");
+    let listed = place.json(["member", "ls", "--present"]);
+    assert!(listed.as_array().unwrap().len() <= 1);
+}
+
+#[test]
 fn the_whole_path_works_from_the_command_line() {
     let (ada, ben) = (Place::new(), Place::new());
     let _daemons = (ada.start(), ben.start());
