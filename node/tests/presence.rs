@@ -171,6 +171,10 @@ async fn members_are_seen_as_they_come_say_something_and_go() {
     }
     let listed = ada.group.members().await.unwrap();
     assert!(listed[0].myself, "the local member comes first");
+    let other = member(&ada.group, ben).await;
+    assert_eq!(other.roles, ["member"]);
+    assert_eq!(other.issued_by, listed[0].name);
+    assert!(other.valid_from < other.valid_until && !other.friendly_name.is_empty());
     let nodes = ada.group.nodes().await.unwrap();
     assert!(nodes[0].local && nodes.len() == 3);
     let mut events = ada.group.events(None).await.unwrap();

@@ -366,6 +366,8 @@ fn a_member_joins_once_and_nobody_leaves_by_going_offline() {
             })
             .count();
         assert_eq!(joined, 1, "at node {by}");
+        let removed = |(_, event): &(Duration, Event)| matches!(event, Event::MemberRemoved { .. });
+        assert!(!world.events(*by).iter().any(removed), "nobody left");
     }
     let ups_and_downs = changes(&world, nodes[1], nodes[2]);
     let pair = [PresenceChange::Disconnected, PresenceChange::Connected];
