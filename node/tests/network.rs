@@ -533,6 +533,9 @@ async fn a_membership_is_renewed_by_another_invitation() {
     let after = publish(&chess, "after").await;
     holds(&of_ben, after, "after").await;
     holds(&again, after, "after").await;
+    // Who holds a record has not necessarily been brought up to date.
+    ready(&of_ben).await;
+    ready(&again).await;
     // What either publishes is believed under its new membership.
     let by_ben = publish(&of_ben, "by Ben").await;
     let by_zoe = publish(&again, "by Zoe").await;
