@@ -10,7 +10,7 @@ use crate::{
     admission, binding, deferred,
     discovery::schedule,
     engine::{self, gate, group, hear, quota, sync},
-    neighbours, reconcile, wire,
+    neighbours, reconcile, roster, wire,
 };
 
 /// One number.
@@ -128,6 +128,7 @@ pub const TABLE: &[Limit] = limits! {
     quota::CATCH_UP_PAUSE, Time, "", "after it the rest is compared for";
     quota::NOTICE_INTERVAL, Time, "", "between two words about one member's flood";
     quota::MAX_BUCKETS, Count, "", "members whose use is remembered";
+    roster::MAX_PER_SIGNER, Count, "", "memberships for others, and revocations, of one signer that count";
 };
 
 #[cfg(test)]

@@ -13,6 +13,9 @@ use peerage_protocol::{
 };
 use peerage_records::{codec::SignedRecord, record::RecordUpdate, validate::Rejection};
 
+/// What a refusal must be.
+type Expected = fn(&ChangeError) -> bool;
+
 /// The same members on all nodes.
 #[track_caller]
 fn assert_agree(world: &World, group: GroupIndex, nodes: &[NodeIndex], expected: &[NodeIndex]) {
@@ -134,7 +137,7 @@ fn m13_the_last_admin_cannot_leave_and_the_creator_cannot_be_removed() {
     let admin = grown(&mut world, group, creator, &[Role::Admin])[0];
     settle(&mut world, group, &[creator, member, admin]);
     let creators = world.member(creator, group);
-    let refusals: [(NodeIndex, _, fn(&ChangeError) -> bool); 4] = [
+    let refusals: [(NodeIndex, _, Expected); 4] = [
         (admin, creators, |error| {
             matches!(error, ChangeError::Creator)
         }),

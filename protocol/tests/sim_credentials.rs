@@ -9,12 +9,18 @@ use std::time::Duration;
 use members::*;
 use peerage_protocol::{
     admission::is_chooser,
+    cloud::Cloud,
     engine::{ChangeError, Event, Terms},
     gmc::{GmcError, MAX_CHAIN_GMCS},
     group::Role,
+    identity::Identity,
+    invitation::{Invitation, InvitationDraft},
     sim::{Config, GroupIndex, NodeIndex, World},
 };
 use peerage_records::{id::IdentityKey, time::Timestamp};
+
+/// What a refusal must be.
+type Expected = fn(&ChangeError) -> bool;
 
 /// When a node thinks that a member's credential ends.
 fn end_of(
@@ -95,7 +101,7 @@ fn nobody_renews_whom_the_group_does_not_know_nor_beyond_its_own_rights() {
     settle(&mut world, group, &[creator, nodes[0], nodes[1]]);
     let stranger = world.identity().key();
     let keys = [world.member(nodes[1], group), world.member(creator, group)];
-    let refused: [(NodeIndex, IdentityKey, Terms, fn(&ChangeError) -> bool); 4] = [
+    let refused: [(NodeIndex, IdentityKey, Terms, Expected); 4] = [
         (creator, stranger, Terms::default(), |error| {
             matches!(error, ChangeError::UnknownMember)
         }),
@@ -293,4 +299,42 @@ fn the_twenty_fourth_holder_of_a_chain_is_a_member_like_others_and_issues_nothin
     let command = world.revoke(last, group, peerage_protocol::sim::removal_of(key));
     assert!(world.ended(last, command).is_ok());
     settle(&mut world, group, &[creator, last]);
+}
+
+#[test]
+fn a_credential_handed_over_in_an_invitation_is_published_by_its_subject_and_not_before() {
+    let (mut world, group, creator) = founded(Config::from_env(248));
+    let nodes = grown(&mut world, group, creator, &[Role::Member, Role::Member]);
+    let (subject, other) = (nodes[0], nodes[1]);
+    let all = [creator, subject, other];
+    let held = world.membership_of(subject, group).clone();
+    let key = held.identity.key();
+    let identity = Identity::clone(&held.identity);
+    let fresh = world.invite(creator, group, identity, Role::InvitingMember, None);
+    let draft = InvitationDraft {
+        chain: fresh.gmc.chain().clone(),
+        cloud: Cloud::global(),
+        bootstrap: Vec::new(),
+        note: None,
+    };
+    let (inviter, secret) = (
+        world.membership_of(creator, group).identity.clone(),
+        world.secret(group).clone(),
+    );
+    let card = held.identity.card();
+    let invitation = Invitation::create(draft, &inviter, &card, &secret, world.rng()).unwrap();
+    world.run_for(10 * MINUTE);
+    for node in all {
+        let roles = roles_of(&world, node, group, key);
+        assert_eq!(roles, Some(Role::Member.into()), "nobody was told");
+    }
+    let accepted = invitation.accept(&held.identity, world.now()).unwrap();
+    let identity = Identity::clone(&held.identity);
+    let renewed = world.membership(group, identity, accepted.gmc.chain());
+    world.renew(subject, group, renewed);
+    let told = world.run_until(MINUTE, |w| {
+        all.iter()
+            .all(|node| roles_of(w, *node, group, key) == Some(Role::InvitingMember.into()))
+    });
+    assert!(told);
 }

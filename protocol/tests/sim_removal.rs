@@ -1,6 +1,5 @@
 //! Removing a member, and everything it may try afterwards.
 #![cfg(feature = "sim")]
-#![expect(clippy::unwrap_used, reason = "a step that fails fails the test")]
 
 mod members;
 

@@ -85,6 +85,30 @@ fn m11_three_admins_in_a_ring_are_settled_in_order() {
 }
 
 #[test]
+fn m11_what_a_junior_did_to_a_senior_is_undone_when_somebody_above_removes_the_junior() {
+    let (mut club, creator, published) = club();
+    let senior = club.invite(&creator, Role::Admin, NOW);
+    let junior = club.invite(&senior, Role::Admin, NOW);
+    let (a, b) = (club.own(&senior, NOW), club.own(&junior, NOW));
+    let revolt = club.removes(&junior, &senior, NOW + SECOND, &[junior.certificate()]);
+    let left = members(&club, &[&published, &a, &b, &revolt]);
+    assert_eq!(left, sorted([&creator, &junior]), "so far");
+    // One behind it in the order cannot help.
+    let friend = club.invite(&junior, Role::Admin, NOW);
+    let helps = club.removes(&friend, &junior, NOW + SECOND * 2, &[friend.certificate()]);
+    let friends = club.own(&friend, NOW);
+    let left = members(&club, &[&published, &a, &b, &friends, &revolt, &helps]);
+    assert_eq!(
+        left,
+        sorted([&creator, &friend]),
+        "the junior goes, its decision stays"
+    );
+    let order = club.removes(&creator, &junior, NOW + SECOND * 3, &[]);
+    let left = members(&club, &[&published, &a, &b, &revolt, &order]);
+    assert_eq!(left, sorted([&creator, &senior]));
+}
+
+#[test]
 fn m8_what_a_removed_admin_decides_counts_no_more_whatever_its_date() {
     let (mut club, creator, published) = club();
     let admin = club.invite(&creator, Role::Admin, NOW);
