@@ -263,10 +263,10 @@ async fn who_asks_is_let_in_once_somebody_has_accepted() {
     let mut events = house.events(None).await.unwrap();
     let mut ben = Home::new().await;
     let card = ben.node.card(None).await.unwrap();
-    let note = Some("it is Ben, from the lake".to_owned());
+    let note = "it is Ben, from the lake";
     let joined = ben
         .node
-        .join_by_address(address.clone(), None, None, note.clone())
+        .join_by_address(address.clone(), None, None, Some(note.to_owned()))
         .await;
     joined.unwrap();
     let waiting = ben.node.connect_group("House", None).await.unwrap();
@@ -284,7 +284,7 @@ async fn who_asks_is_let_in_once_somebody_has_accepted() {
     let house = open(&ada.node, house.name()).await;
     let requests = house.requests().await.unwrap();
     assert_eq!(requests.len(), 1);
-    assert_eq!(requests[0].note, note.unwrap());
+    assert_eq!(requests[0].note, note);
     assert_eq!(requests[0].standing, "waiting");
     assert_eq!(house.members().await.unwrap().len(), 1);
 

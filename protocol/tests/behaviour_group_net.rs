@@ -153,6 +153,30 @@ async fn a_closed_link_is_silent_and_opens_again_many_times_on_one_connection() 
 }
 
 #[tokio::test]
+async fn m8_a_muted_link_carries_a_last_word_and_no_gossip() {
+    let (mut a, mut b) = members(group(G)).await;
+    let to = b.peer;
+    a.groups(move |g| g.mute(&group(G), &to)).await;
+    let early = a.groups(|g| g.publish(&group(G), vec![0; 10])).await;
+    assert_eq!(early, Err(PublishError::NoNeighbours));
+    a.groups(move |g| g.send_frame(&group(G), &to, b"removed".to_vec()))
+        .await
+        .expect("the channel is still there");
+    assert_eq!(b.wait("frame", frame).await, b"removed");
+    a.forget();
+    b.publish(group(G), b"still here?").await;
+    a.never("message of a muted peer", heard).await;
+
+    // Muted again, closed, and opened anew, it is as ever.
+    a.groups(move |g| g.mute(&group(G), &to)).await;
+    a.close(group(G), b.peer).await;
+    b.close(group(G), a.peer).await;
+    link(group(G), &mut a, &mut b, 9).await;
+    a.tell(group(G), b"hello again", &mut b).await;
+    b.tell(group(G), b"and you", &mut a).await;
+}
+
+#[tokio::test]
 async fn closing_one_side_ends_the_channel_of_the_other() {
     let (mut a, mut b) = members(group(G)).await;
     let to = b.peer;

@@ -212,6 +212,10 @@ pub(super) fn refused(error: &Rejection) -> Facts {
         Rejection::Refused(Refusal::UnknownMember(_)) => {
             as_original("member_unknown", Retry, "PEER_E_DEFERRED_VALIDATION")
         }
+        Rejection::Refused(Refusal::Revoked) => {
+            as_original("membership_revoked", NotAuthorised, "PEER_E_NOT_AUTHORIZED")
+        }
+        Rejection::Refused(Refusal::TooMany) => plain("quota_exceeded", Conflict),
         Rejection::Refused(_) => {
             as_original("not_authorised", NotAuthorised, "PEER_E_NOT_AUTHORIZED")
         }

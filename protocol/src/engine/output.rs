@@ -137,6 +137,13 @@ pub enum Output {
         /// The peer.
         peer: PeerId,
     },
+    /// Take a peer out of a group's gossip at once, while it may still be told why over the channel.
+    MuteLink {
+        /// The group.
+        group: GroupId,
+        /// The peer.
+        peer: PeerId,
+    },
     /// Send a frame on a link's channel.
     Send {
         /// The group.

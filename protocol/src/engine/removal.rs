@@ -13,6 +13,7 @@ use peerage_records::{
     time::{CLOCK_TOLERANCE, Timestamp},
     validate::Rejection,
 };
+use serde_bytes::ByteBuf;
 
 use super::{
     ChangeError, CommandId, Engine, Event, Found, Now, Operation, OperationId, Output, Read,
@@ -22,7 +23,11 @@ use crate::{
     gmc::{Chain, Link, VerifiedGmc},
     group::Role,
     revocation::{ActId, Cause, EXPIRES, Kept, Revocation},
+    wire::link::LinkFrame,
 };
+
+/// The number of the offer by which a removed neighbour is told why; its answer is not waited for.
+const FAREWELL_REQUEST: u32 = u32::MAX;
 
 /// A revocation of ours, while what it keeps is gathered.
 #[derive(Debug)]
@@ -285,12 +290,37 @@ impl Engine {
             }
         }
         for peer in cut {
-            // Nothing it says counts from now on, but it is to hear why.
-            self.let_go(replica, peer, "membership revoked", now);
+            self.cast_out(replica, peer, now);
             if let Some(state) = self.groups.get_mut(&replica) {
                 state.neighbours.forget(&peer);
             }
         }
+    }
+
+    /// Parts from a neighbour whose membership was revoked: it gets no gossip any more, and nothing it
+    /// says counts, but it is told by which revocation before the link closes.
+    fn cast_out(&mut self, replica: ReplicaId, peer: PeerId, now: Now) {
+        let Some(state) = self.groups.get(&replica) else {
+            return;
+        };
+        let group = state.group;
+        let why = state.neighbours.get(&peer).and_then(|neighbour| {
+            let one = state.roster.revoked(&neighbour.member())?;
+            state.roster.revocations().signed(&one.id())
+        });
+        let farewell = why.map(|signed| LinkFrame::Offer {
+            request: FAREWELL_REQUEST,
+            envelopes: vec![ByteBuf::from(signed.bytes().to_vec())],
+        });
+        self.outputs.push_back(Output::MuteLink { group, peer });
+        if let Some(farewell) = farewell {
+            self.outputs.push_back(Output::Send {
+                group,
+                peer,
+                frame: farewell.encode(),
+            });
+        }
+        self.let_go(replica, peer, "membership revoked", now);
     }
 
     /// Looks through the records of everybody whose credentials were revoked.

@@ -411,6 +411,16 @@ impl GroupNet {
         self.carry_out(steps);
     }
 
+    /// Takes a peer out of a group's gossip at once, in both directions. Its channel stays open, so that
+    /// it can be told why, until [`close`](Self::close). Nothing happens when the gate is not open.
+    pub fn mute(&mut self, group: &GroupId, peer: &PeerId) {
+        let steps = self.gate.mute(group, peer);
+        if !steps.is_empty() {
+            self.forget_heard(group, peer);
+        }
+        self.carry_out(steps);
+    }
+
     /// The peers for whom the gate is open in a group.
     pub fn links(&self, group: &GroupId) -> impl Iterator<Item = PeerId> + '_ {
         self.gate.links(group)

@@ -360,6 +360,7 @@ impl Network {
                 }
             }
             Output::CloseLink { group, peer } => self.groups().close(&group, &peer),
+            Output::MuteLink { group, peer } => self.groups().mute(&group, &peer),
             Output::Send { group, peer, frame } => {
                 if self.groups().send_frame(&group, &peer, frame).is_err() {
                     // The engine keeps few frames unanswered, so a full queue is a dead neighbour.

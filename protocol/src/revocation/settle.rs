@@ -171,6 +171,12 @@ impl Revocations {
         self.all.values().map(|(signed, one)| (signed, one))
     }
 
+    /// The record by which this one is known.
+    #[must_use]
+    pub fn signed(&self, id: &RecordId) -> Option<&SignedRecord> {
+        self.all.get(id).map(|(signed, _)| signed)
+    }
+
     /// Whether this one takes effect.
     #[must_use]
     pub fn is_effective(&self, one: &VerifiedRevocation) -> bool {

@@ -25,6 +25,8 @@ pub(super) struct Host {
     groups: BTreeSet<GroupId>,
     /// The handle of the link this node has open.
     links: BTreeMap<(GroupId, NodeIndex), [u8; 32]>,
+    /// Links whose peer is out of the gossip.
+    muted: BTreeSet<[u8; 32]>,
     seen: BTreeMap<(GroupId, EnvelopeHash), Duration>,
     /// Gossip that waits for its verdict.
     waiting: BTreeMap<(GroupId, Vec<u8>), Vec<u8>>,
@@ -115,6 +117,12 @@ impl World {
             Output::CloseLink { group, peer } => {
                 if let Some(other) = self.node_of(&peer) {
                     self.close_link(node, group, other);
+                }
+            }
+            Output::MuteLink { group, peer } => {
+                if let Some(other) = self.node_of(&peer) {
+                    let host = &mut self.nodes[node].network;
+                    host.muted.extend(host.links.get(&(group, other)).copied());
                 }
             }
             Output::Send { group, peer, frame } => self.send_frame(node, group, &peer, frame),
@@ -538,11 +546,13 @@ impl World {
     }
 
     fn flood(&mut self, node: NodeIndex, group: GroupId, except: Option<NodeIndex>, bytes: &[u8]) {
-        let links = &self.nodes[node].network.links;
+        let Host { links, muted, .. } = &self.nodes[node].network;
         let others: Vec<NodeIndex> = links
-            .keys()
-            .filter(|(of, other)| *of == group && Some(*other) != except)
-            .map(|(_, other)| *other)
+            .iter()
+            .filter(|((of, other), handle)| {
+                *of == group && Some(*other) != except && !muted.contains(*handle)
+            })
+            .map(|((_, other), _)| *other)
             .collect();
         for other in others {
             self.counts.gossip_hops += 1;
@@ -561,6 +571,13 @@ impl World {
 
     fn on_gossip(&mut self, group: GroupId, from: NodeIndex, to: NodeIndex, bytes: Vec<u8>) {
         if !self.is_live(group, to, from) || !self.nodes[to].network.groups.contains(&group) {
+            return;
+        }
+        let Host { links, muted, .. } = &self.nodes[to].network;
+        if links
+            .get(&(group, from))
+            .is_some_and(|handle| muted.contains(handle))
+        {
             return;
         }
         let hash = EnvelopeHash::of(&bytes);

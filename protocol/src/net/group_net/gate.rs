@@ -69,6 +69,8 @@ struct Link {
     id: LinkId,
     connection: ConnectionId,
     epoch: Epoch,
+    /// Whether the instance has been told that the peer is gone, while its channel stays.
+    muted: bool,
 }
 
 #[derive(Debug, Default)]
@@ -108,12 +110,14 @@ impl Gate {
         let mut steps = Vec::new();
         for link in connection.links {
             if let Some((group, peer)) = self.names.remove(&link) {
-                self.groups.get_mut(&group).map(|g| g.remove(&peer));
-                steps.push(Step::Hide {
-                    group,
-                    peer,
-                    connection: id,
-                });
+                let state = self.groups.get_mut(&group).and_then(|g| g.remove(&peer));
+                if state.is_none_or(|state| !state.muted) {
+                    steps.push(Step::Hide {
+                        group,
+                        peer,
+                        connection: id,
+                    });
+                }
                 steps.push(Step::Lost {
                     group,
                     peer,
@@ -175,6 +179,7 @@ impl Gate {
             id: link,
             connection: id,
             epoch: 0,
+            muted: false,
         };
         self.groups.entry(group).or_default().insert(peer, state);
         self.names.insert(link, (group, peer));
@@ -200,18 +205,36 @@ impl Gate {
         if let Some(connection) = self.connections.get_mut(&link.connection) {
             connection.links.remove(&link.id);
         }
-        vec![
-            Step::Hide {
-                group: *group,
-                peer: *peer,
-                connection: link.connection,
-            },
-            Step::Uninstall {
-                peer: *peer,
-                connection: link.connection,
-                link: link.id,
-            },
-        ]
+        let hide = Step::Hide {
+            group: *group,
+            peer: *peer,
+            connection: link.connection,
+        };
+        let uninstall = Step::Uninstall {
+            peer: *peer,
+            connection: link.connection,
+            link: link.id,
+        };
+        if link.muted {
+            vec![uninstall]
+        } else {
+            vec![hide, uninstall]
+        }
+    }
+
+    /// Takes the peer out of the group's gossip at once; what is on its way over the channel still
+    /// goes out. Nothing happens when the gate is not open.
+    pub(super) fn mute(&mut self, group: &GroupId, peer: &PeerId) -> Vec<Step> {
+        let link = self.groups.get_mut(group).and_then(|g| g.get_mut(peer));
+        let Some(link) = link.filter(|link| !link.muted) else {
+            return Vec::new();
+        };
+        link.muted = true;
+        vec![Step::Hide {
+            group: *group,
+            peer: *peer,
+            connection: link.connection,
+        }]
     }
 
     /// The handler asks that the instance be introduced to the peer anew, as of epoch `to`.
@@ -222,7 +245,7 @@ impl Gate {
         let Some(state) = self.groups.get_mut(&group).and_then(|g| g.get_mut(&peer)) else {
             return Vec::new();
         };
-        if state.connection != id || to <= state.epoch {
+        if state.connection != id || to <= state.epoch || state.muted {
             return Vec::new();
         }
         state.epoch = to;
@@ -269,7 +292,7 @@ impl Gate {
     ) -> Option<(GroupId, PeerId)> {
         let (group, peer) = self.owner(id, link)?;
         let state = self.groups.get(&group)?.get(&peer)?;
-        (state.epoch == epoch).then_some((group, peer))
+        (state.epoch == epoch && !state.muted).then_some((group, peer))
     }
 
     /// The open link of the pair, its connection and its epoch.
