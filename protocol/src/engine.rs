@@ -20,6 +20,7 @@ pub(crate) mod group;
 pub(crate) mod hear;
 mod input;
 mod output;
+mod porter;
 mod presence;
 mod properties;
 pub(crate) mod quota;

@@ -1,16 +1,12 @@
-//! Doors at which we are the porter, and what the application says about them. The visitor's side is in
-//! [`super::visit`].
+//! The doors of the groups that are open here, and what the application says about them. Our side of a
+//! conversation at one is in [`super::porter`], the visitor's in [`super::visit`].
 //!
 //! Everything a door needs from outside comes through [`Engine::at_the_door`], which sees each input
 //! first and passes on what is not for a door.
 
-use std::{
-    collections::BTreeMap,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, time::Instant};
 
 use libp2p_identity::PeerId;
-use multiaddr::{Multiaddr, Protocol};
 use peerage_records::{
     codec::SignedRecord,
     id::{GroupId, IdentityKey, RecordType, ReplicaId},
@@ -18,26 +14,19 @@ use peerage_records::{
 };
 use sha2::{Digest, Sha256};
 
-use super::{
-    CommandId, Engine, Event, ExchangeNumber, Input, Now, Output, change::Own, visit::Visit,
-};
+use super::{CommandId, Engine, Event, ExchangeNumber, Input, Now, change::Own, visit::Visit};
 use crate::{
-    admission::AdmissionError,
-    discovery::{Announcement, PublishSchedule, Rendezvous, Stamp},
+    discovery::{PublishSchedule, Rendezvous},
     door::{
-        Decision, Door, DoorError, JoinRequest, Queue, Throttle,
+        Decision, Door, JoinRequest, Queue, Throttle,
         password::WrongPassword,
-        porter::{Bell, Doorstep, Heard, Porter, Purpose, Visited, may_open},
+        porter::{Porter, may_open},
         visitor::{Proven, Proving},
     },
-    gmc::{self, IssueOptions},
-    group::{GroupKey, Role},
-    identity::IdentityCard,
-    invitation::{Accepted, Invitation, InvitationDraft, MAX_BOOTSTRAP_ADDRESSES},
+    group::GroupKey,
+    invitation::Accepted,
 };
 
-/// Lifetime of our entry at a door's rendezvous, as at that of the members.
-const ENTRY_LIFETIME: Duration = Duration::from_secs(3_600);
 /// Separates the names of doors and visits from those of replicas.
 const DOOR_DOMAIN: &[u8] = b"peerage door of a replica";
 
@@ -170,36 +159,36 @@ pub struct DoorView<'a> {
 /// All doors and visits of a node.
 #[derive(Debug, Default)]
 pub(super) struct Doors {
-    porches: BTreeMap<ReplicaId, Porch>,
+    pub(super) porches: BTreeMap<ReplicaId, Porch>,
     /// Conversations in which we have shown ourselves. The network half bounds exchanges.
-    talks: BTreeMap<ExchangeNumber, Talk>,
+    pub(super) talks: BTreeMap<ExchangeNumber, Talk>,
     pub(super) visits: BTreeMap<ReplicaId, Visit>,
 }
 
 /// A door as one member's node keeps it.
 #[derive(Debug, Default)]
-struct Porch {
-    held: Option<(SignedRecord, Door)>,
-    queue: Queue,
-    throttle: Throttle,
-    announced: Option<Announced>,
+pub(super) struct Porch {
+    pub(super) held: Option<(SignedRecord, Door)>,
+    pub(super) queue: Queue,
+    pub(super) throttle: Throttle,
+    pub(super) announced: Option<Announced>,
 }
 
 #[derive(Debug)]
-struct Announced {
-    rendezvous: Rendezvous,
-    publish: PublishSchedule,
+pub(super) struct Announced {
+    pub(super) rendezvous: Rendezvous,
+    pub(super) publish: PublishSchedule,
 }
 
 #[derive(Debug)]
-struct Talk {
-    peer: PeerId,
-    replica: ReplicaId,
-    porter: Porter,
+pub(super) struct Talk {
+    pub(super) peer: PeerId,
+    pub(super) replica: ReplicaId,
+    pub(super) porter: Porter,
 }
 
 /// Under which name a replica's door is announced: answers must not be taken for the members' own.
-fn door_id(replica: &ReplicaId) -> ReplicaId {
+pub(super) fn door_id(replica: &ReplicaId) -> ReplicaId {
     derived(b"announcement", replica.as_bytes())
 }
 
@@ -370,7 +359,7 @@ impl Engine {
         porch.held = Some((record.clone(), door));
     }
 
-    fn keep_queue(&mut self, replica: ReplicaId) {
+    pub(super) fn keep_queue(&mut self, replica: ReplicaId) {
         if let Some(porch) = self.doors.porches.get(&replica) {
             let queue = porch.queue.encode();
             self.emit(Event::Door(DoorEvent::QueueChanged { replica, queue }));
@@ -378,7 +367,7 @@ impl Engine {
     }
 
     /// Whether we may let somebody in at this group's door now.
-    fn is_porter(&self, replica: &ReplicaId, now: Now) -> bool {
+    pub(super) fn is_porter(&self, replica: &ReplicaId, now: Now) -> bool {
         let open = self
             .doors
             .porches
@@ -388,324 +377,6 @@ impl Engine {
         open && self.groups.get(replica).is_some_and(|state| {
             state.online.is_some() && may_open(&state.gmc) && state.gmc.valid_at(now.timestamp)
         })
-    }
-
-    /// The first frame of an exchange may be a ring at one of our doors.
-    fn on_ring(&mut self, exchange: ExchangeNumber, peer: PeerId, frame: &[u8], now: Now) -> bool {
-        if self.exchanges.contains_key(&exchange) || self.doors.porches.is_empty() {
-            return false;
-        }
-        let bells: Vec<(GroupId, ReplicaId)> = self
-            .online
-            .iter()
-            .filter(|(_, replica)| self.is_porter(replica, now))
-            .map(|(group, replica)| (*group, *replica))
-            .collect();
-        let doors = bells.iter().filter_map(|(group, replica)| {
-            let (_, door) = self.doors.porches.get(replica)?.held.as_ref()?;
-            Some(Bell { group, door })
-        });
-        match Heard::ring(frame, doors, &self.local, &peer) {
-            None => return false,
-            Some(heard) => {
-                let greeted = heard.and_then(|heard| self.greet(exchange, peer, heard, now));
-                if let Err(error) = greeted {
-                    self.refuse(exchange, peer, &AdmissionError::from(error), now);
-                }
-            }
-        }
-        true
-    }
-
-    fn greet(
-        &mut self,
-        exchange: ExchangeNumber,
-        peer: PeerId,
-        heard: Heard,
-        now: Now,
-    ) -> Result<(), DoorError> {
-        let group = heard.group();
-        let replica = *self.online.get(&group).ok_or(DoorError::Closed)?;
-        let presented = self.presented(&replica, now).ok_or(DoorError::Closed)?;
-        let porch = self
-            .doors
-            .porches
-            .get_mut(&replica)
-            .ok_or(DoorError::Closed)?;
-        let allowed = if heard.tries_password() {
-            porch.throttle.attempt(peer, now.instant)
-        } else {
-            porch.throttle.ring(peer, now.instant)
-        };
-        if !allowed {
-            return Err(DoorError::Throttled);
-        }
-        let (_, door) = porch.held.as_ref().ok_or(DoorError::Closed)?;
-        let (porter, frame) = heard.greet(door, &presented, &mut self.rng)?;
-        let talk = Talk {
-            peer,
-            replica,
-            porter,
-        };
-        self.doors.talks.insert(exchange, talk);
-        self.outputs
-            .push_back(Output::SendExchange { exchange, frame });
-        Ok(())
-    }
-
-    fn on_talk_frame(&mut self, exchange: ExchangeNumber, frame: &[u8], now: Now) -> bool {
-        let Some(talk) = self.doors.talks.remove(&exchange) else {
-            return false;
-        };
-        let Talk {
-            peer,
-            replica,
-            porter,
-        } = talk;
-        let answer = porter
-            .on_visit(frame, now.timestamp)
-            .and_then(|(visited, step)| self.let_in(replica, peer, visited, step, now));
-        match answer {
-            // The visitor ends the exchange when it has read this.
-            Ok(frame) => self
-                .outputs
-                .push_back(Output::SendExchange { exchange, frame }),
-            Err(error) => self.refuse(exchange, peer, &AdmissionError::from(error), now),
-        }
-        true
-    }
-
-    fn let_in(
-        &mut self,
-        replica: ReplicaId,
-        peer: PeerId,
-        visited: Visited,
-        step: Doorstep,
-        now: Now,
-    ) -> Result<Vec<u8>, DoorError> {
-        let Visited { card, purpose } = visited;
-        if !self.is_porter(&replica, now) {
-            return Err(DoorError::Closed);
-        }
-        let porch = self
-            .doors
-            .porches
-            .get_mut(&replica)
-            .ok_or(DoorError::Closed)?;
-        match purpose {
-            Purpose::Password => {
-                porch.throttle.succeeded(&peer);
-                // Who was removed does not come back by itself; who left may.
-                let removed = self.groups.get(&replica).is_some_and(|state| {
-                    let revoked = state.roster.revoked(&card.key());
-                    revoked.is_some_and(|revocation| revocation.revoker() != card.key())
-                });
-                if removed {
-                    return Err(DoorError::Unwelcome);
-                }
-                let role = porch
-                    .held
-                    .as_ref()
-                    .and_then(|(_, door)| door.password.as_ref())
-                    .map(|door| door.role)
-                    .ok_or(DoorError::Closed)?;
-                let invitation = self.invite_visitor(replica, &card, role, now)?;
-                self.emit(Event::Door(DoorEvent::LetIn {
-                    replica,
-                    member: card.key(),
-                    by_password: true,
-                }));
-                Ok(step.invite(&invitation))
-            }
-            Purpose::Request(note) => self.take_request(replica, &card, note, step, now),
-        }
-    }
-
-    fn take_request(
-        &mut self,
-        replica: ReplicaId,
-        card: &IdentityCard,
-        note: String,
-        step: Doorstep,
-        now: Now,
-    ) -> Result<Vec<u8>, DoorError> {
-        use crate::door::Asked;
-        let Some(state) = self.groups.get(&replica) else {
-            return Err(DoorError::Closed);
-        };
-        let porch = self
-            .doors
-            .porches
-            .get_mut(&replica)
-            .ok_or(DoorError::Closed)?;
-        // Who has come in makes room for others.
-        porch
-            .queue
-            .forget_accepted(|member| *member != card.key() && state.roster.get(member).is_some());
-        match porch.queue.ask(card.clone(), note, now.timestamp) {
-            Asked::New => {
-                let request = porch.queue.get(&card.key()).cloned();
-                self.keep_queue(replica);
-                if let Some(request) = request.map(Box::new) {
-                    self.emit(Event::Door(DoorEvent::Asked { replica, request }));
-                }
-                Ok(step.wait())
-            }
-            Asked::Waiting => Ok(step.wait()),
-            Asked::Accepted(invitation) => {
-                let frame = step.invite(invitation);
-                self.emit(Event::Door(DoorEvent::LetIn {
-                    replica,
-                    member: card.key(),
-                    by_password: false,
-                }));
-                Ok(frame)
-            }
-            Asked::Denied => Err(DoorError::Unwelcome),
-            Asked::Full => Err(DoorError::QueueFull),
-        }
-    }
-
-    /// An invitation like any other, made out to who is at the door.
-    fn invite_visitor(
-        &mut self,
-        replica: ReplicaId,
-        card: &IdentityCard,
-        role: Role,
-        now: Now,
-    ) -> Result<Invitation, DoorError> {
-        let state = self.groups.get(&replica).ok_or(DoorError::Closed)?;
-        // Void ones count too: the new one must be later than any revocation of it.
-        let current = state.roster.credential(&card.key());
-        let chain = gmc::issue(
-            &state.identity,
-            &state.gmc,
-            card,
-            current,
-            &IssueOptions::new(role),
-            now.timestamp,
-            &mut self.rng,
-        )?;
-        let own = self
-            .addresses
-            .iter()
-            .map(|address| address.clone().with(Protocol::P2p(self.local)));
-        let others = state.neighbours.iter().filter_map(|(peer, neighbour)| {
-            let address = neighbour.addresses.first()?;
-            Some(address.clone().with(Protocol::P2p(*peer)))
-        });
-        let bootstrap: Vec<Multiaddr> = own.chain(others).take(MAX_BOOTSTRAP_ADDRESSES).collect();
-        let draft = InvitationDraft {
-            chain,
-            cloud: state.cloud.clone(),
-            bootstrap,
-            note: None,
-        };
-        let secret = &state.secret;
-        Ok(Invitation::create(
-            draft,
-            &state.identity,
-            card,
-            secret,
-            &mut self.rng,
-        )?)
-    }
-
-    /// Announces us at the doors where we are porter, as far as that is due.
-    pub(super) fn tick_doors(&mut self, now: Now) {
-        let replicas: Vec<ReplicaId> = self.doors.porches.keys().copied().collect();
-        for replica in replicas {
-            if self.is_porter(&replica, now) {
-                self.announce_door(replica, now);
-            }
-        }
-        self.tick_visits(now);
-    }
-
-    fn announce_door(&mut self, replica: ReplicaId, now: Now) {
-        let Some(cloud) = self.groups.get(&replica).map(|state| state.cloud.clone()) else {
-            return;
-        };
-        let Some(porch) = self.doors.porches.get_mut(&replica) else {
-            return;
-        };
-        let Some((_, door)) = &porch.held else {
-            return;
-        };
-        let announced = porch.announced.get_or_insert_with(|| Announced {
-            rendezvous: Rendezvous::new(&door.secret.rendezvous(), &cloud),
-            publish: PublishSchedule::new(ENTRY_LIFETIME),
-        });
-        if announced.publish.next(now.timestamp) > now.timestamp {
-            return;
-        }
-        let stamp = announced.publish.publish(now.timestamp, &mut self.rng);
-        let local = self.local;
-        let Some(presented) = self.presented(&replica, now) else {
-            return;
-        };
-        let announcement =
-            Announcement::online(local, presented.addresses, presented.binding.to_vec());
-        if let Ok(announcement) = announcement {
-            self.put_announcement(replica, &announcement, stamp);
-        }
-    }
-
-    fn put_announcement(&mut self, replica: ReplicaId, announcement: &Announcement, stamp: Stamp) {
-        let Some(announced) = self
-            .doors
-            .porches
-            .get(&replica)
-            .and_then(|porch| porch.announced.as_ref())
-        else {
-            return;
-        };
-        let rendezvous = &announced.rendezvous;
-        let sealed = rendezvous.seal(&mut self.rng, announcement, stamp.sequence, stamp.expires);
-        if let Ok(set) = sealed {
-            self.outputs.push_back(Output::Announce {
-                replica: door_id(&replica),
-                key: rendezvous.key(),
-                set,
-            });
-        }
-    }
-
-    /// We go offline with a group: nobody is to look for us at its door.
-    fn leave_door(&mut self, replica: ReplicaId, now: Now) {
-        let stamp = self
-            .doors
-            .porches
-            .get_mut(&replica)
-            .and_then(|porch| porch.announced.as_mut())
-            .and_then(|announced| announced.publish.withdraw(now.timestamp));
-        if let Some(stamp) = stamp {
-            self.put_announcement(replica, &Announcement::withdrawn(self.local), stamp);
-        }
-        let ended: Vec<ExchangeNumber> = self
-            .doors
-            .talks
-            .iter()
-            .filter(|(_, talk)| talk.replica == replica)
-            .map(|(exchange, _)| *exchange)
-            .collect();
-        for exchange in ended {
-            self.doors.talks.remove(&exchange);
-            self.outputs.push_back(Output::EndExchange { exchange });
-        }
-    }
-
-    fn on_door_announced(&mut self, id: ReplicaId, result: Result<(), ()>, now: Now) {
-        for (replica, porch) in &mut self.doors.porches {
-            if door_id(replica) == id
-                && let Some(announced) = &mut porch.announced
-            {
-                match result {
-                    Ok(()) => announced.publish.succeeded(),
-                    Err(()) => announced.publish.failed(now.timestamp, &mut self.rng),
-                }
-            }
-        }
     }
 
     /// When a door or a visit wants to be looked at again.
