@@ -95,7 +95,7 @@ fn a_group_is_set_and_a_node_speaks_from_the_command_line() {
     let (code, problem) = place.fails(["group", "set", "--presence-lifetime", "31d"]);
     assert_eq!(
         (code, &problem["code"]),
-        (3, &Value::from("invalid_properties"))
+        (2, &Value::from("invalid_properties"))
     );
     assert_eq!(place.run(["group", "set"]).status.code(), Some(2));
 
