@@ -95,7 +95,7 @@ fn a_group_is_set_and_a_node_speaks_from_the_command_line() {
     let (code, problem) = place.fails(["group", "set", "--presence-lifetime", "31d"]);
     assert_eq!(
         (code, &problem["code"]),
-        (3, &Value::from("invalid_properties"))
+        (2, &Value::from("invalid_properties"))
     );
     assert_eq!(place.run(["group", "set"]).status.code(), Some(2));
 
@@ -249,12 +249,13 @@ fn events_are_printed_as_they_come() {
     place.json(["group", "create"]);
     let mut command = peerage(place.path());
     command.arg("--data-dir").arg(place.data());
-    // The first event is the membership of the creator.
-    command.args(["events", "tail", "--after", "0", "--count", "3", "--json"]);
+    // The first events are the membership of the creator and the group's properties.
+    command.args(["events", "tail", "--after", "0", "--count", "4", "--json"]);
     let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut next = || serde_json::from_str::<Value>(&lines.next().unwrap().unwrap()).unwrap();
     assert_eq!(next()["sequence"], 1);
+    assert_eq!(next()["sequence"], 2);
     for text in ["a", "b"] {
         let put = place.json(["record", "put", "--type", "note", "--payload", text]);
         let event = next();
