@@ -143,7 +143,7 @@ fn simulate(report: &mut Report, parameters: &Parameters) -> Result<()> {
         outcome::measures(report, name, &outcomes);
     }
     goals(report, "whole");
-    for name in [outcome::DISAGREE, outcome::AFTERWARDS] {
+    for name in [outcome::DISAGREE, outcome::AT_CUT, outcome::AFTERWARDS] {
         report.expect("halves", name, Goal::AtMost(0.0));
     }
     Ok(())
@@ -155,6 +155,7 @@ fn goals(report: &mut Report, system: &str) {
         (outcome::CUT_LAST, GOAL_MS),
         (outcome::DISAGREE, 0.0),
         (outcome::AT_ONCE, 0.0),
+        (outcome::AT_CUT, 0.0),
         (outcome::AFTERWARDS, 0.0),
     ] {
         report.expect(system, name, Goal::AtMost(limit));

@@ -1,5 +1,7 @@
 //! What one removal showed.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{report::Report, statistics::percentile};
@@ -8,8 +10,13 @@ pub(super) const APPLIED_LAST: &str = "applied, last member";
 pub(super) const CUT_LAST: &str = "link cut, last member";
 pub(super) const HEARTBEATS: &str = "both, in heartbeats";
 pub(super) const DISAGREE: &str = "members that do not agree";
-pub(super) const AT_ONCE: &str = "received of the record published at once";
-pub(super) const AFTERWARDS: &str = "records received after the cut";
+pub(super) const AT_ONCE: &str = "received, published at once";
+pub(super) const AT_CUT: &str = "received, published at the last cut";
+pub(super) const AFTERWARDS: &str = "received, published 3 s later";
+
+/// How long after the last cut the last record is published. A neighbour that is sent away has two
+/// seconds to read why before its link is closed from this side.
+pub(super) const LATER: Duration = Duration::from_secs(3);
 
 /// The figures of one removal.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -33,7 +40,9 @@ pub(super) struct Outcome {
     /// Whether the removed member got the record that was published as soon as the removal was
     /// durable, which may overtake the removal on the way; only of real nodes.
     pub(super) at_once: Option<usize>,
-    /// Records published after the last link was cut that the removed member got all the same.
+    /// Whether it got the record that was published when the last member had cut its link.
+    pub(super) at_cut: usize,
+    /// Whether it got the one that was published a while after that.
     pub(super) afterwards: usize,
 }
 
@@ -82,6 +91,7 @@ pub(super) fn measures(report: &mut Report, system: &str, outcomes: &[Outcome]) 
     });
     note(DISAGREE, "", &|o| Some(o.disagree as f64));
     note(AT_ONCE, "", &|o| o.at_once.map(|count| count as f64));
+    note(AT_CUT, "", &|o| Some(o.at_cut as f64));
     note(AFTERWARDS, "", &|o| Some(o.afterwards as f64));
 }
 

@@ -10,7 +10,7 @@ use peerage_protocol::{
 use peerage_records::id::IdentityKey;
 use rand::{SeedableRng, rngs::StdRng, seq::SliceRandom};
 
-use super::{MIN_LINKS, Outcome, Parameters};
+use super::{MIN_LINKS, Outcome, Parameters, outcome::LATER};
 use crate::Result;
 
 /// How long everything may take that is waited for: longer than any search pauses.
@@ -60,11 +60,16 @@ pub(super) fn measure(parameters: &Parameters, seed: u64, halves: bool) -> Resul
         let linked = |node: &NodeIndex| world.neighbours(*node, group).contains(&outcast);
         honest.iter().all(told) && !honest.iter().any(linked)
     });
-    let record = world.publish(creator, group, b"afterwards");
-    let record = world.succeeded(creator, record).hash();
+    let at_cut = world.publish(creator, group, b"at the last cut");
+    let at_cut = world.succeeded(creator, at_cut).hash();
+    world.run_for(LATER);
+    let afterwards = world.publish(creator, group, b"afterwards");
+    let afterwards = world.succeeded(creator, afterwards).hash();
+    let has_all = |world: &World, node: &NodeIndex| {
+        world.holds(*node, group, &at_cut) && world.holds(*node, group, &afterwards)
+    };
     world.run_until(PATIENCE, |world| {
-        world.converged(group, honest)
-            && honest.iter().all(|node| world.holds(*node, group, &record))
+        world.converged(group, honest) && honest.iter().all(|node| has_all(world, node))
     });
     world.run_for(SILENCE);
 
@@ -73,7 +78,7 @@ pub(super) fn measure(parameters: &Parameters, seed: u64, halves: bool) -> Resul
     let disagree = honest.iter().filter(|node| {
         applied(world, **node, &key).is_none()
             || world.neighbours(**node, group).contains(&outcast)
-            || !world.holds(**node, group, &record)
+            || !has_all(world, node)
             || !same
     });
     let met = halves.then(|| met(world, honest, &far, since)).flatten();
@@ -92,7 +97,8 @@ pub(super) fn measure(parameters: &Parameters, seed: u64, halves: bool) -> Resul
             .map(ms)
             .collect(),
         disagree: disagree.count(),
-        afterwards: usize::from(world.holds(outcast, group, &record)),
+        at_cut: usize::from(world.holds(outcast, group, &at_cut)),
+        afterwards: usize::from(world.holds(outcast, group, &afterwards)),
         ..Outcome::default()
     })
 }

@@ -18,7 +18,7 @@ use peerage_records::{
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use tokio::{task::JoinSet, time::sleep};
 
-use super::{MIN_LINKS, Outcome, Parameters};
+use super::{MIN_LINKS, Outcome, Parameters, outcome::LATER};
 use crate::{
     Result,
     scenarios::nodes::{self, LOOK_INTERVAL, Member},
@@ -83,9 +83,11 @@ pub(super) async fn measure(parameters: &Parameters) -> Result<Outcome> {
 
     // Nobody has a link with it any more: what is published from now on is not for it.
     let mut rng = StdRng::seed_from_u64(parameters.seed);
-    let author = rng.random_range(0..members.len());
-    let afterwards = publish(&members[author].group, b"afterwards").await?;
-    let published = [at_once, afterwards];
+    let author = &members[rng.random_range(0..members.len())].group;
+    let at_cut = publish(author, b"at the last cut").await?;
+    sleep(LATER).await;
+    let afterwards = publish(author, b"afterwards").await?;
+    let published = [at_once, at_cut, afterwards];
     let until = Instant::now() + Duration::from_secs_f64(parameters.patience);
     while Instant::now() < until && !all_agree(&members, &name, &published).await {
         sleep(LOOK_INTERVAL).await;
@@ -111,11 +113,12 @@ pub(super) async fn measure(parameters: &Parameters) -> Result<Outcome> {
         cut_ms: told.iter().filter_map(|t| t.cut).map(ms).collect(),
         disagree,
         at_once: Some(usize::from(holds(&outcast.group, at_once).await?)),
+        at_cut: usize::from(holds(&outcast.group, at_cut).await?),
         afterwards: usize::from(holds(&outcast.group, afterwards).await?),
     };
     readers.shutdown().await;
     join_all(members.iter().map(|member| member.node.shutdown())).await;
-    outcast.node.shutdown().await;
+    outcast.node.shutdown().await?;
     Ok(outcome)
 }
 
