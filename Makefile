@@ -7,7 +7,7 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 # A shell that was open when Rust was installed does not know where it is.
 export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
-.PHONY: help prerequisites prerequisites-lint demo test lint fmt bench fuzz
+.PHONY: help prerequisites prerequisites-lint demo test test-attacks lint fmt bench fuzz
 
 PREREQUISITES := ./deploy/scripts/prerequisites.sh
 # Where cargo puts what it builds; a relative one counts from here.
@@ -37,6 +37,9 @@ demo: prerequisites ## Show the main job end to end: real nodes, real QUIC on lo
 
 test: prerequisites ## Run all tests, those in the documentation included
 	@cargo test
+
+test-attacks: prerequisites ## Run the tests that attack, a line for each (they are part of test)
+	@./deploy/scripts/test-attacks.sh
 
 lint: prerequisites-lint ## Check format, clippy, documentation, feature combinations and fuzz targets
 	@./deploy/scripts/lint.sh

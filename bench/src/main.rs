@@ -20,7 +20,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     report::Report,
-    scenarios::{flood, store},
+    scenarios::{exclude, flood, store},
 };
 
 /// What a scenario fails with: something for a person to read.
@@ -42,6 +42,8 @@ struct Arguments {
 enum Command {
     /// Spreads records among many nodes in one process; rival: bare gossipsub.
     Flood(Measured<flood::Parameters>),
+    /// Removes a member, and measures until nobody has a link with it; with a partition: simulated.
+    Exclude(Measured<exclude::Parameters>),
     /// Takes in, publishes and reconciles records on disk; rivals: bare verification, bare RocksDB.
     Store(Measured<store::Parameters>),
     /// Lays two reports of one scenario side by side.
@@ -68,6 +70,11 @@ fn main() -> ExitCode {
             out,
             json,
         }) => flood::run(&parameters).and_then(|report| show(report, out, json)),
+        Command::Exclude(Measured {
+            parameters,
+            out,
+            json,
+        }) => exclude::run(&parameters).and_then(|report| show(report, out, json)),
         Command::Store(Measured {
             parameters,
             out,

@@ -3,7 +3,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a step that fails fails the test")]
 
-use std::{collections::BTreeMap, fmt::Write, fs, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use clap::{Arg, Command, CommandFactory, Parser};
 use peerage::{ErrorKind, cli::args::Cli};
@@ -180,6 +185,77 @@ fn the_commands_in_the_pages_are_taken() {
         }
     }
     assert!(tried > 40, "{tried}");
+}
+
+/// Whoever attacks a group finds in the page which test has tried it already: each one named there exists.
+#[test]
+fn the_tests_the_attacks_name_exist() {
+    let root = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR").unwrap()).join("..");
+    let mut known = BTreeSet::new();
+    for (folder, library) in [
+        ("records", "peerage_records"),
+        ("protocol", "peerage_protocol"),
+        ("node", "peerage"),
+    ] {
+        for part in ["src", "tests"] {
+            let folder = root.join(folder).join(part);
+            collect_tests(&folder, (part == "src").then_some(library), &mut known);
+        }
+    }
+    let page = fs::read_to_string(root.join("docs/attacks.md")).unwrap();
+    let mut cases = 0;
+    for line in page.lines().filter(|line| line.starts_with("| ")) {
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        assert_eq!(cells.len(), 6, "four cells: {line}");
+        let (fault, tests, expected) = (cells[2], cells[3], cells[4]);
+        if fault == "fault" {
+            continue;
+        }
+        let digits = fault.trim_start_matches(|letter: char| letter.is_ascii_uppercase());
+        assert!(
+            digits.len() + 1 == fault.len() && digits.parse::<u8>().is_ok(),
+            "the id of a fault: {line}"
+        );
+        assert!(!cells[1].is_empty() && !expected.is_empty(), "{line}");
+        for test in tests
+            .split(',')
+            .map(str::trim)
+            .filter(|test| !test.is_empty())
+        {
+            let (program, path) = test.split_once("::").expect(test);
+            let own = path.rsplit("::").next().unwrap();
+            let found = known.contains(&(program.to_owned(), own.to_owned()));
+            assert!(found, "docs/attacks.md names {test}, which does not exist");
+        }
+        cases += 1;
+    }
+    assert!(cases > 20, "{cases}");
+}
+
+/// The tests in a folder, each with its program: the library, or the file in which it is.
+fn collect_tests(folder: &Path, library: Option<&str>, known: &mut BTreeSet<(String, String)>) {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return;
+    };
+    for path in entries.map(|entry| entry.unwrap().path()) {
+        if path.is_dir() {
+            collect_tests(&path, library, known);
+        } else if path.extension().is_some_and(|end| end == "rs") {
+            let program = library.unwrap_or_else(|| path.file_stem().unwrap().to_str().unwrap());
+            let text = fs::read_to_string(&path).unwrap();
+            let mut marked = false;
+            for line in text.lines().map(str::trim) {
+                if line.starts_with("#[test]") || line.starts_with("#[tokio::test") {
+                    marked = true;
+                } else if let Some(name) = line.trim_start_matches("async ").strip_prefix("fn ") {
+                    let name = name.split(['(', '<']).next().unwrap();
+                    if std::mem::take(&mut marked) {
+                        known.insert((program.to_owned(), name.to_owned()));
+                    }
+                }
+            }
+        }
+    }
 }
 
 /// Words of a line up to a comment, a pipe or a redirection, with both kinds of quotes.

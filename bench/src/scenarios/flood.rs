@@ -21,6 +21,7 @@ pub(crate) use self::outcome::Outcome;
 use crate::{
     Result,
     report::{Goal, Report},
+    scenarios::positive,
 };
 
 /// What is flooded, by whom, and how long things may take.
@@ -219,12 +220,4 @@ fn measure(system: System, parameters: &Parameters) -> Result<Outcome> {
             }
         }
     })
-}
-
-fn positive(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(value) if value > 0.0 && value <= 1e6 => Ok(value),
-        Ok(_) => Err("is above 0 and at most a million".to_owned()),
-        Err(error) => Err(error.to_string()),
-    }
 }

@@ -34,7 +34,7 @@ use super::{
     load::{self, Arrivals, Plan, Published},
     peerage::envelope_bytes,
 };
-use crate::{Result, usage::Usage};
+use crate::{Result, scenarios::nodes, usage::Usage};
 
 const TOPIC: &str = "r";
 
@@ -77,7 +77,7 @@ pub(super) async fn measure(system: System, parameters: &Parameters) -> Result<O
     });
     let before = Usage::now();
     let (nodes, mut tasks) = start(&shared, parameters).await?;
-    let formed_ms = load::until_formed(parameters, Instant::now(), || {
+    let formed_ms = nodes::until_formed(parameters.form_timeout, Instant::now(), || {
         formed(system, &nodes, parameters)
     })
     .await?;

@@ -2,7 +2,6 @@
 
 use std::{
     collections::HashMap,
-    future::Future,
     hash::Hash,
     sync::{
         Mutex, PoisonError,
@@ -16,14 +15,10 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::{Outcome, Parameters};
 use crate::{
+    scenarios::nodes::LOOK_INTERVAL,
     statistics::percentile,
     usage::{Usage, Used},
 };
-
-/// How often it is looked whether the network has formed, and whether everything has arrived.
-const LOOK_INTERVAL: Duration = Duration::from_millis(50);
-/// How often it is said what the network lacks to be formed.
-const NEWS_INTERVAL: Duration = Duration::from_secs(5);
 
 /// What is published, by whom: the same for every system of a run.
 pub(super) struct Plan {
@@ -115,37 +110,6 @@ pub(super) async fn apply<K: Eq + Hash>(
         sleep(LOOK_INTERVAL).await;
     }
     before.used()
-}
-
-/// Waits until `formed` holds; tells in milliseconds how long that took since `since`.
-///
-/// # Errors
-/// What is lacking still, when the time is over.
-pub(super) async fn until_formed<F: Future<Output = Result<(), String>>>(
-    parameters: &Parameters,
-    since: Instant,
-    formed: impl Fn() -> F,
-) -> Result<f64, String> {
-    let until = Instant::now() + Duration::from_secs_f64(parameters.form_timeout);
-    let mut news = Instant::now() + NEWS_INTERVAL;
-    loop {
-        match formed().await {
-            Ok(()) => return Ok(since.elapsed().as_secs_f64() * 1e3),
-            Err(lacking) if Instant::now() >= until => {
-                return Err(format!(
-                    "the network did not form in {} s: {lacking}",
-                    parameters.form_timeout
-                ));
-            }
-            Err(lacking) => {
-                if Instant::now() >= news {
-                    eprintln!("  forming: {lacking}");
-                    news += NEWS_INTERVAL;
-                }
-                sleep(LOOK_INTERVAL).await;
-            }
-        }
-    }
 }
 
 /// Works out latencies, completeness and the cost of a delivery.

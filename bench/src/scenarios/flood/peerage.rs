@@ -1,4 +1,4 @@
-//! Peerage itself: whole nodes, each with a folder of its own, in one group.
+//! Peerage itself: whole nodes in one group.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -7,7 +7,7 @@ use std::{
 
 use futures::{StreamExt, future::join_all};
 use peerage::{
-    GroupHandle, InviteOptions, NewGroup, NewIdentity, Node, Settings,
+    GroupHandle,
     clock::Clock,
     model::{EventKind, EventOrigin},
 };
@@ -16,14 +16,18 @@ use peerage_records::{
     id::{GroupId, IdentityKey, RecordType},
     record::{Record, RecordDraft},
 };
-use tempfile::TempDir;
 use tokio::task::JoinSet;
 
 use super::{
     Outcome, Parameters,
     load::{self, Arrivals, Plan, Published},
 };
-use crate::{Result, statistics::percentile, usage::Usage};
+use crate::{
+    Result,
+    scenarios::nodes::{self, Member},
+    statistics::percentile,
+    usage::Usage,
+};
 
 /// How long a published record lives.
 const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
@@ -34,11 +38,6 @@ const COPIES: &str = "peerage_gossip_copies_total";
 /// The counters of connections.
 const OPENED: &str = "peerage_links_total{change=\"opened\"}";
 const CLOSED: &str = "peerage_links_total{change=\"closed\"}";
-
-struct Member {
-    node: Node,
-    group: GroupHandle,
-}
 
 /// A record whose author knows that it is durable.
 struct Acknowledged {
@@ -51,8 +50,11 @@ pub(super) async fn measure(parameters: &Parameters) -> Result<Outcome> {
     let folder = tempfile::tempdir_in(&parameters.folder)?;
     let before = Usage::now();
     let since = Instant::now();
-    let members = start(parameters, &folder).await?;
-    let formed_ms = load::until_formed(parameters, since, || formed(&members, parameters)).await?;
+    let members = nodes::start(parameters.nodes, folder.path()).await?;
+    let formed_ms = nodes::until_formed(parameters.form_timeout, since, || {
+        nodes::formed(&members, parameters.neighbours)
+    })
+    .await?;
 
     let arrivals = Arc::new(Arrivals::new());
     let mut readers = listen(&members, &arrivals).await?;
@@ -83,7 +85,7 @@ pub(super) async fn measure(parameters: &Parameters) -> Result<Outcome> {
         .map(|acknowledged: Acknowledged| (acknowledged.published, acknowledged.took_ms))
         .unzip();
     let mut failures = take(&failures);
-    failures.extend(converged(&members).await);
+    failures.extend(nodes::converged(&members).await.err());
     let per_node = 1.0 / parameters.nodes as f64;
     let outcome = Outcome {
         message_bytes: envelope_bytes(parameters.payload)?,
@@ -100,52 +102,6 @@ pub(super) async fn measure(parameters: &Parameters) -> Result<Outcome> {
     readers.shutdown().await;
     join_all(members.iter().map(|member| member.node.shutdown())).await;
     Ok(outcome)
-}
-
-/// One node makes the group and invites the others, who come one by one.
-async fn start(parameters: &Parameters, folder: &TempDir) -> Result<Vec<Member>> {
-    let creator = node(folder, 0).await?;
-    let group = creator.create_group(NewGroup::default()).await?;
-    group.connect().await?;
-    let mut members = vec![Member {
-        node: creator,
-        group: group.clone(),
-    }];
-    for index in 1..parameters.nodes {
-        let node = node(folder, index).await?;
-        let invitation = group
-            .invite(&node.card(None).await?, InviteOptions::default())
-            .await?;
-        let group = node.join(invitation, None).await?;
-        group.connect().await?;
-        members.push(Member { node, group });
-    }
-    Ok(members)
-}
-
-async fn node(folder: &TempDir, index: usize) -> Result<Node> {
-    let mut settings = Settings::in_folder(folder.path().join(index.to_string()));
-    settings.listen = vec!["/ip4/127.0.0.1/udp/0/quic-v1".parse()?];
-    let node = Node::builder(settings).start().await?;
-    node.create_identity(NewIdentity::default()).await?;
-    Ok(node)
-}
-
-async fn formed(members: &[Member], parameters: &Parameters) -> Result<(), String> {
-    let wanted = parameters.neighbours.min(parameters.nodes - 1);
-    let (mut alone, mut ignorant) = (0, 0);
-    for member in members {
-        let info = member.group.info().await.map_err(|e| e.to_string())?;
-        alone += usize::from(info.neighbours < wanted);
-        ignorant += usize::from(info.members < parameters.nodes);
-    }
-    if alone == 0 && ignorant == 0 {
-        Ok(())
-    } else {
-        Err(format!(
-            "{alone} nodes have fewer than {wanted} neighbours, {ignorant} do not know every member"
-        ))
-    }
 }
 
 /// Reads every member's events, as an application would.
@@ -225,20 +181,6 @@ fn total(members: &[Member], counter: &str) -> f64 {
             line.trim().parse::<f64>().ok()
         })
         .sum()
-}
-
-/// Whether every member's whole database is the same in the end.
-async fn converged(members: &[Member]) -> Option<String> {
-    let mut fingerprints = Vec::with_capacity(members.len());
-    for member in members {
-        match member.group.fingerprint().await {
-            Ok(fingerprint) => fingerprints.push(fingerprint),
-            Err(error) => return Some(error.to_string()),
-        }
-    }
-    fingerprints.sort();
-    fingerprints.dedup();
-    (fingerprints.len() > 1).then(|| format!("{} different databases", fingerprints.len()))
 }
 
 fn take<T>(list: &Mutex<Vec<T>>) -> Vec<T> {
