@@ -319,6 +319,12 @@ pub enum Error {
         /// What is missing.
         reason: String,
     },
+    /// Nobody would hear of it: no other member is connected.
+    #[error("no other member of {group} is connected, so nobody would hear of it")]
+    NotConnected {
+        /// The group's name.
+        group: String,
+    },
     /// A member cannot be removed, or its membership not changed, in this way.
     #[error(transparent)]
     NotRemovable(ChangeError),

@@ -526,9 +526,17 @@ impl Run {
             Event::Reconciled { tally, .. } => {
                 self.metrics.reconciled(&tally);
             }
-            Event::AdmissionRefused { peer, reason } => {
+            Event::AdmissionRefused {
+                replica,
+                peer,
+                reason,
+            } => {
                 tracing::debug!(%peer, reason, "admission refused");
                 self.metrics.admission_refused(reason);
+                if let Some(replica) = replica {
+                    let detail = format!("{peer}: {reason}");
+                    self.tell(replica, EventKind::AdmissionRefused, Some(detail));
+                }
             }
             Event::RecordRefused {
                 peer,

@@ -212,6 +212,43 @@ async fn who_leaves_is_out_and_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn nobody_leaves_without_being_heard() {
+    let members = gathering(2, &Clock::system()).await;
+    let [ada, ben] = &members[..] else {
+        unreachable!("two were asked for")
+    };
+    knows(&ben.group, 2).await;
+    ada.home.node.shutdown().await.unwrap();
+    alone(&ben.group).await;
+    assert_eq!(code(ben.group.leave("").await), "not_connected");
+    assert_eq!(ben.group.members().await.unwrap().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_removed_is_refused_and_the_others_hear_that_it_tries() {
+    let members = gathering(2, &Clock::system()).await;
+    let [ada, ben] = &members[..] else {
+        unreachable!("two were asked for")
+    };
+    knows(&ada.group, 2).await;
+    let bens = name_of(&ben.home).await;
+    let mut heard = ada.group.events(None).await.unwrap();
+    ada.group
+        .remove_member(&bens, RemoveOptions::default())
+        .await
+        .unwrap();
+    alone(&ben.group).await;
+    ben.group.connect().await.unwrap();
+    let event = told(&mut heard, "a refusal", |event| {
+        event.kind == EventKind::AdmissionRefused
+    })
+    .await;
+    assert!(event.detail.unwrap().ends_with(": revoked"));
+    let metrics = ada.home.node.metrics();
+    assert!(metrics.contains("peerage_members_removed_total{cause=\"removed\"} 1"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn m13_the_last_admin_and_the_creator_are_not_removed_by_mistake() {
     let members = gathering(2, &Clock::system()).await;
     let [ada, ben] = &members[..] else {

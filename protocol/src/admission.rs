@@ -214,6 +214,22 @@ pub fn hear_knock<'a>(
         .ok_or(AdmissionError::UnknownGroup)
 }
 
+/// Finds the group a Hello from `remote` is about, if it is one of these. Believes nothing else in it.
+pub fn recognise<'a>(
+    frame: &[u8],
+    mut gates: impl Iterator<Item = Gate<'a>>,
+    local: &PeerId,
+    remote: &PeerId,
+) -> Option<GroupId> {
+    let hello = Hello::decode(frame).ok()?;
+    gates
+        .find(|gate| {
+            let keys = HelloKeys::derive(gate.secret, remote, local, &hello.nonce);
+            keys::same(&keys.tag(), &hello.tag)
+        })
+        .map(|gate| *gate.group)
+}
+
 /// The chooser's side, between Hello and Reply.
 #[derive(Debug)]
 pub struct Chooser {

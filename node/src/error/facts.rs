@@ -125,6 +125,7 @@ impl Error {
             Self::NotAuthorised { .. } => {
                 as_original("not_authorised", NotAuthorised, "PEER_E_NOT_AUTHORIZED")
             }
+            Self::NotConnected { .. } => plain("not_connected", Retry),
             Self::NotRemovable(error) => conversions::removal(error),
             Self::Gmc(error) => conversions::gmc(error),
             Self::Invitation(error) => conversions::invitation(error),
@@ -227,6 +228,9 @@ impl Error {
             }
             Self::NotAuthorised { .. } => {
                 "see your role with: peerage group show; an administrator can change it"
+            }
+            Self::NotConnected { .. } => {
+                "go online first: peerage group connect; or only forget the group here: peerage group delete"
             }
             Self::NotRemovable(ChangeError::Creator) => {
                 "whoever holds the group's key does it with: peerage member rm NAME --by-group-key"

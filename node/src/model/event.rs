@@ -25,6 +25,9 @@ pub enum EventKind {
     MemberRemoved,
     /// A member left.
     MemberLeft,
+    /// Somebody who knows the group's secret was not admitted here, or did not admit this node;
+    /// `detail` names the peer and the reason.
+    AdmissionRefused,
     /// Our own membership was replaced by a newer one; `detail` says until when it holds.
     CredentialRenewed,
     /// Our own membership ends soon; `detail` says when.
@@ -65,6 +68,7 @@ impl EventKind {
             Self::MemberUpdated => "member_updated",
             Self::MemberRemoved => "member_removed",
             Self::MemberLeft => "member_left",
+            Self::AdmissionRefused => "admission_refused",
             Self::CredentialRenewed => "credential_renewed",
             Self::CredentialExpiring => "credential_expiring",
             Self::MemberConnected => "member_connected",

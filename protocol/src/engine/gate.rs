@@ -117,11 +117,11 @@ impl Engine {
                     self.admit(exchange, replica, &admitted, now);
                     self.outputs.push_back(Output::EndExchange { exchange });
                 }
-                Err(error) => self.refuse(exchange, peer, &error, now),
+                Err(error) => self.refuse(exchange, Some(replica), peer, &error, now),
             },
             Some(Exchange {
                 state: State::Over, ..
-            }) => self.refuse(exchange, peer, &AdmissionError::OutOfTurn, now),
+            }) => self.refuse(exchange, None, peer, &AdmissionError::OutOfTurn, now),
         }
     }
 
@@ -156,7 +156,11 @@ impl Engine {
         });
         match heard {
             Ok((replica, heard)) => self.answer(exchange, peer, replica, heard, now),
-            Err(error) => self.refuse(exchange, peer, &error, now),
+            Err(error) => {
+                let group = admission::recognise(frame, self.gates(), &self.local, &peer);
+                let replica = group.and_then(|group| self.online.get(&group).copied());
+                self.refuse(exchange, replica, peer, &error, now);
+            }
         }
     }
 
@@ -170,7 +174,7 @@ impl Engine {
         now: Now,
     ) {
         let Some(presented) = self.presented(&replica, now) else {
-            self.refuse(exchange, peer, &AdmissionError::UnknownGroup, now);
+            self.refuse(exchange, None, peer, &AdmissionError::UnknownGroup, now);
             return;
         };
         let has_room = self.has_room(replica, heard.admitted());
@@ -224,6 +228,7 @@ impl Engine {
                 self.outputs.push_back(Output::EndExchange { exchange });
                 self.approach_failed(replica, &peer, ConnectFailure::NotAuthorised, now);
                 self.emit(Event::AdmissionRefused {
+                    replica: Some(replica),
                     peer,
                     reason: error.reason(),
                 });
@@ -305,7 +310,11 @@ impl Engine {
         if let Err(error) = state.roster.standing(&admitted.gmc, now.timestamp) {
             let reason = AdmissionError::from(error).reason();
             self.approach_failed(replica, &peer, ConnectFailure::NotAuthorised, now);
-            self.emit(Event::AdmissionRefused { peer, reason });
+            self.emit(Event::AdmissionRefused {
+                replica: Some(replica),
+                peer,
+                reason,
+            });
             return;
         }
         // The link is made anew: whatever went on over an earlier one is over.
@@ -393,11 +402,13 @@ impl Engine {
     pub(super) fn refuse(
         &mut self,
         exchange: ExchangeNumber,
+        replica: Option<ReplicaId>,
         peer: PeerId,
         error: &AdmissionError,
         now: Now,
     ) {
         self.emit(Event::AdmissionRefused {
+            replica,
             peer,
             reason: error.reason(),
         });

@@ -418,6 +418,9 @@ pub enum Event {
     },
     /// Somebody was not admitted, or did not admit us.
     AdmissionRefused {
+        /// To which replica's group, if that could be told: who does not know the group's secret asks
+        /// for none.
+        replica: Option<ReplicaId>,
         /// Who.
         peer: PeerId,
         /// Why, in a stable word.

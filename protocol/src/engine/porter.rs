@@ -53,7 +53,7 @@ impl Engine {
             Some(heard) => {
                 let greeted = heard.and_then(|heard| self.greet(exchange, peer, heard, now));
                 if let Err(error) = greeted {
-                    self.refuse(exchange, peer, &AdmissionError::from(error), now);
+                    self.refuse(exchange, None, peer, &AdmissionError::from(error), now);
                 }
             }
         }
@@ -118,7 +118,7 @@ impl Engine {
             Ok(frame) => self
                 .outputs
                 .push_back(Output::SendExchange { exchange, frame }),
-            Err(error) => self.refuse(exchange, peer, &AdmissionError::from(error), now),
+            Err(error) => self.refuse(exchange, None, peer, &AdmissionError::from(error), now),
         }
         true
     }

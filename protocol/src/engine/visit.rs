@@ -369,6 +369,7 @@ impl Engine {
             Err(error) => {
                 self.outputs.push_back(Output::EndExchange { exchange });
                 self.emit(Event::AdmissionRefused {
+                    replica: None,
                     peer,
                     reason: error.reason(),
                 });

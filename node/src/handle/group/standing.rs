@@ -67,9 +67,17 @@ impl GroupHandle {
     /// The records stay here until the group is deleted.
     ///
     /// # Errors
-    /// When we are the last Admin of others, or not a member any more.
+    /// [`Error::NotConnected`] when no other member would hear of it; when we are the last Admin of others,
+    /// or not a member any more.
     pub async fn leave(&self, reason: &str) -> Result<()> {
-        let subject = self.view().await?.gmc.subject();
+        let view = self.view().await?;
+        let subject = view.gmc.subject();
+        // Afterwards nobody admits us, so it could never be told later.
+        if view.members.len() > 1 && view.neighbours.is_empty() {
+            return Err(Error::NotConnected {
+                group: self.name.clone(),
+            });
+        }
         let options = RemoveOptions {
             reason: reason.to_owned(),
             ..RemoveOptions::default()
