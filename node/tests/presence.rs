@@ -199,7 +199,10 @@ async fn members_are_seen_as_they_come_say_something_and_go() {
         same.then_some(node)
     })
     .await;
-    assert_eq!(member(&ada.group, cem).await.nodes, std::slice::from_ref(&node));
+    assert_eq!(
+        member(&ada.group, cem).await.nodes,
+        std::slice::from_ref(&node)
+    );
     assert!(node.addresses[0].starts_with("/ip4/127.0.0.1/udp/"));
     assert!(!node.addresses[0].contains("/udp/0/"));
     let nobody = libp2p::PeerId::random().to_string();

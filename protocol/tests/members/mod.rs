@@ -125,7 +125,9 @@ pub(crate) fn refusals(world: &World, node: NodeIndex, other: NodeIndex) -> BTre
         .events(node)
         .iter()
         .filter_map(|(_, event)| match event {
-            Event::AdmissionRefused { peer: who, reason, .. } if *who == peer => Some(*reason),
+            Event::AdmissionRefused {
+                peer: who, reason, ..
+            } if *who == peer => Some(*reason),
             _ => None,
         });
     told.collect()
