@@ -23,6 +23,7 @@ if ! cargo test --tests -- --list --format terse >"$work/list" 2>&1; then
     cat "$work/list" >&2
     exit 1
 fi
+# shellcheck disable=SC2016 # The dollars are for awk.
 program='
     function program_of(line) {
         sub(/.*\//, "", line); sub(/-[0-9a-f]+\).*/, "", line)

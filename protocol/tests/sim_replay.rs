@@ -1,4 +1,4 @@
-//! What a removed member sends again that was good once.
+//! What a removed member sends again that was good once, and what it hears when it does not hang up.
 #![cfg(feature = "sim")]
 #![expect(clippy::unwrap_used, reason = "a step that fails fails the test")]
 
@@ -6,7 +6,9 @@ mod members;
 
 use members::*;
 use peerage_protocol::{
+    engine::Input,
     group::Role,
+    revocation::Revocation,
     sim::{Config, GroupIndex, Membership, NodeIndex, World, removal_of},
 };
 use peerage_records::{codec::SignedRecord, id::RecordType, record::Record, time::Timestamp};
@@ -107,5 +109,53 @@ fn m8_the_database_of_before_the_removal_does_not_bring_its_owner_back() {
     assert!(world.holds(away, group, &late.hash()));
     world.run_for(10 * MINUTE);
     assert!(!world.holds(outcast, group, &late.hash()));
+    assert_out(&world, group, &honest, outcast);
+}
+
+/// Whether a peer was told something that has these bytes in it, in whatever way.
+fn was_told(world: &World, raw: NodeIndex, bytes: &[u8]) -> bool {
+    world.inbox(raw).iter().any(|(_, input)| match input {
+        Input::Heard { bytes: heard, .. } => heard == bytes,
+        Input::Frame { frame, .. } => frame.windows(bytes.len()).any(|part| part == bytes),
+        _ => false,
+    })
+}
+
+#[test]
+fn m8_a_removed_member_that_does_not_hang_up_hears_why_and_nothing_else() {
+    let (mut world, group, creator) = founded(Config::from_env(262));
+    let nodes = grown(&mut world, group, creator, &[Role::Member; 6]);
+    let outcast = nodes[5];
+    let honest = [&[creator], &nodes[..5]].concat();
+    let key = world.member(outcast, group);
+    let linked: Vec<NodeIndex> = world.neighbours(outcast, group).into_iter().collect();
+    assert!(linked.len() >= 3);
+    // Its engine is taken away: it neither goes offline nor closes anything.
+    world.turn_raw(outcast);
+    let before = published(&mut world, creator, group, b"before");
+    world.run_for(SECOND);
+    assert!(was_told(&world, outcast, before.bytes()), "it listens");
+
+    let command = world.revoke(creator, group, removal_of(key));
+    world.succeeded(creator, command);
+    let told = world.run_until(10 * SECOND, |w| {
+        honest.iter().all(|node| !removed(w, *node, key).is_empty())
+    });
+    assert!(told);
+    let after: Vec<SignedRecord> = honest
+        .iter()
+        .map(|node| published(&mut world, *node, group, b"not for it"))
+        .collect();
+    world.run_for(10 * SECOND);
+    settle(&mut world, group, &honest);
+    for record in &after {
+        assert!(!was_told(&world, outcast, record.bytes()));
+    }
+    let id = Revocation::record_id(&world.member(creator, group), &key);
+    let why = world.held(creator, group, id).unwrap();
+    assert!(was_told(&world, outcast, why.bytes()), "but it is told why");
+    let lost = world.inbox(outcast).iter();
+    let lost = lost.filter(|(_, input)| matches!(input, Input::LinkLost { .. }));
+    assert!(lost.count() >= linked.len(), "every link was closed");
     assert_out(&world, group, &honest, outcast);
 }

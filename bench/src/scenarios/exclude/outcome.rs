@@ -14,8 +14,8 @@ pub(super) const AT_ONCE: &str = "received, published at once";
 pub(super) const AT_CUT: &str = "received, published at the last cut";
 pub(super) const AFTERWARDS: &str = "received, published 3 s later";
 
-/// How long after the last cut the last record is published. A neighbour that is sent away has two
-/// seconds to read why before its link is closed from this side.
+/// How long after the last cut the last record is published. A removed neighbour hears no gossip any
+/// more, but has two seconds to read why before its link is closed from this side.
 pub(super) const LATER: Duration = Duration::from_secs(3);
 
 /// The figures of one removal.
