@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// What the group's creator says about it
-#[utoipa::path(get, path = "/v1/groups/{group}/properties", tag = "groups",
+#[utoipa::path(get, path = "/v1/groups/{group}/properties", tag = "groups", operation_id = "show_properties",
     params(("group" = String, Path, description = "Peer name, a unique start of it, or the friendly name"), AsWhom),
     responses((status = 200, body = GroupProperties), (status = "default", description = "an error", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn show(

@@ -161,7 +161,7 @@ fn identities_survive_a_restart() {
 }
 
 #[test]
-fn a_deleted_identity_leaves_nothing() {
+fn a_deleted_identity_leaves_nothing_but_its_name() {
     let base = tempfile::tempdir().unwrap();
     let folder = DataFolder::open(base.path()).unwrap();
     let ada = identity("");
@@ -169,7 +169,11 @@ fn a_deleted_identity_leaves_nothing() {
     folder.save_identity(&ada, None, NOW).unwrap();
     folder.set_default_identity(ada.name()).unwrap();
     folder.delete_identity(ada.name()).unwrap();
-    assert_eq!(contents(base.path()), before);
+    let (names, rest): (Vec<_>, Vec<_>) = contents(base.path())
+        .into_iter()
+        .partition(|(path, _)| path.ends_with("deleted-identities"));
+    assert_eq!(rest, before);
+    assert_eq!(names[0].1, format!("{}\n", ada.name()).into_bytes());
     assert_eq!(
         folder.delete_identity(ada.name()).unwrap_err().code(),
         "identity_not_found"
