@@ -741,6 +741,20 @@ async fn a_whole_group_that_restarts_finds_itself_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_silent_member_is_enumerated_as_soon_as_it_connects() {
+    let members = gathering(2, &Clock::system()).await;
+    let silent = members[1].home.node.identity(None).await.unwrap().name;
+    eventually("the silent member", async || {
+        let known = members[0].group.members().await.unwrap();
+        known
+            .iter()
+            .any(|member| member.name == silent)
+            .then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_creator_alone_listens() {
     let home = Home::new().await;
     let group = home.create("Chess").await;

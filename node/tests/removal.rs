@@ -10,7 +10,7 @@ use nodes::{
     texts, told,
 };
 use peerage::{
-    CredentialOptions, GroupHandle, RemoveOptions,
+    CredentialOptions, GroupHandle, InviteOptions, RemoveOptions,
     clock::Clock,
     model::{EventKind, GroupStatus},
 };
@@ -209,6 +209,40 @@ async fn who_leaves_is_out_and_says_so() {
     alone(&ada.group).await;
     holds(&ada.group, kept, "farewell").await;
     assert_eq!(ben.group.info().await.unwrap().status, GroupStatus::Offline);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_that_was_only_told_of_is_listed_and_not_online() {
+    let members = gathering(2, &Clock::system()).await;
+    let [ada, ben] = &members[..] else {
+        unreachable!("two were asked for")
+    };
+    knows(&ben.group, 2).await;
+    let cy = Home::new().await;
+    let card = cy.node.card(None).await.unwrap();
+    let told = InviteOptions {
+        publish: true,
+        ..InviteOptions::default()
+    };
+    ada.group.invite(&card, told).await.unwrap();
+    knows(&ben.group, 3).await;
+    let listed = ben.group.members().await.unwrap();
+    let cys = listed
+        .iter()
+        .find(|member| member.name == card.name().to_string())
+        .unwrap();
+    assert!(!cys.present && !cys.neighbour && cys.nodes.is_empty());
+    assert_eq!(cys.roles, ["member"]);
+    // Who was only invited is not known to the others.
+    let dis = Home::new().await;
+    let card = dis.node.card(None).await.unwrap();
+    ada.group
+        .invite(&card, InviteOptions::default())
+        .await
+        .unwrap();
+    let id = publish(&ada.group, "since then").await;
+    holds(&ben.group, id, "since then").await;
+    assert_eq!(ben.group.members().await.unwrap().len(), 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]

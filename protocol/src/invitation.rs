@@ -339,6 +339,12 @@ impl Invitation {
         data_encoding::HEXLOWER.encode(&hash.as_bytes()[..INVITATION_ID_BYTES])
     }
 
+    /// The chain issued to the invitee.
+    #[must_use]
+    pub fn chain(&self) -> &Chain {
+        self.gmc.chain()
+    }
+
     /// Says what the invitation says. Needs no network, no membership and no identity.
     #[must_use]
     pub fn inspect(&self) -> InvitationInfo {

@@ -10,6 +10,7 @@ use peerage_protocol::{
     properties::{PresencePolicy, Properties},
     sim::{Config, GroupIndex, NodeIndex, World},
 };
+use peerage_records::id::{RecordId, RecordType};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -121,6 +122,30 @@ fn a_member_without_the_right_renews_nobody() {
     world.run_for(LIFETIME + HOUR);
     assert_eq!(renewals(&world, nodes[1]) + renewals(&world, nodes[2]), 0);
     assert!(!publishes(&mut world, group, nodes[1]), "too late");
+}
+
+/// The original published memberships again before 28 days were over; ours last as long as what
+/// they prove.
+#[test]
+fn a_membership_stays_on_record_for_as_long_as_it_holds() {
+    let (mut world, group, nodes) = club(6, &[(Role::Member, 100 * LIFETIME)]);
+    let command = world.publish_for(nodes[1], group, b"old", 90 * LIFETIME);
+    world.run_for(MINUTE);
+    let id = world.reply(nodes[1], command).unwrap().as_ref().unwrap();
+    let id = id.record().id;
+    world.crash(nodes[1]);
+    world.run_for(85 * LIFETIME);
+    let own = RecordId::reserved(&world.member(nodes[1], group), RecordType::MEMBERSHIP);
+    let held = world.held(nodes[0], group, own).unwrap();
+    assert_eq!(held.record().version, 1, "nobody had to say it again");
+    assert_eq!(
+        held.record().expires,
+        world.membership_of(nodes[1], group).gmc.not_after()
+    );
+    // Whoever comes later still learns who made what it finds.
+    let newcomer = world.enrol_under(nodes[0], group, Role::Member);
+    let told = world.run_until(5 * MINUTE, |w| w.held(newcomer, group, id).is_some());
+    assert!(told);
 }
 
 #[test]

@@ -94,6 +94,7 @@ pub(super) async fn create(
         expires: expiry(request.expires)?,
         note: request.note,
         by_group_key: request.by_group_key,
+        publish: request.publish,
     };
     let group = api.group(&group, &whom).await?;
     let invitation = group.invite(&card, options).await?;

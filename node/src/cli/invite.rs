@@ -36,6 +36,7 @@ pub(super) async fn run(
             expires,
             note,
             by_group_key,
+            publish,
             forms,
         } => {
             check(&forms)?;
@@ -45,6 +46,7 @@ pub(super) async fn run(
                 expires: expires.map(|expires| expires.0),
                 note,
                 by_group_key,
+                publish,
             };
             let path = client.group(&group).await?.below("/invitations");
             let made: InvitationText = client.post(&path, &request).await?;

@@ -85,6 +85,9 @@ pub struct InviteRequest {
     /// key on this node.
     #[serde(default)]
     pub by_group_key: bool,
+    /// Whether all members are told of the new one at once, and not only when it first connects.
+    #[serde(default)]
+    pub publish: bool,
 }
 
 /// Makes an invitation again for the same identity.

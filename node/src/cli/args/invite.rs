@@ -33,6 +33,9 @@ pub enum InviteCommand {
         /// Let the group itself invite, so that the membership hangs on nobody's; takes the group's key
         #[arg(long)]
         by_group_key: bool,
+        /// Tell all members of the new one at once, and not only when it first connects
+        #[arg(long, conflicts_with = "by_group_key")]
+        publish: bool,
         /// How it is given out
         #[command(flatten)]
         forms: Forms,

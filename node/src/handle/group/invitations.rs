@@ -35,6 +35,8 @@ pub struct InviteOptions {
     /// Whether the group itself invites: the credential then hangs on no member's. Takes the
     /// group's key, see [`GroupHandle::export_group_key`].
     pub by_group_key: bool,
+    /// Whether all members are told of the new one at once, and not only when it first connects.
+    pub publish: bool,
 }
 
 impl Default for InviteOptions {
@@ -44,6 +46,7 @@ impl Default for InviteOptions {
             expires: None,
             note: None,
             by_group_key: false,
+            publish: false,
         }
     }
 }
@@ -72,8 +75,20 @@ impl GroupHandle {
         if !view.synchronised {
             return Err(self.not_ready());
         }
+        if options.publish && options.by_group_key {
+            let reason = "what the group itself issues is published by whoever it is for";
+            return Err(Error::invalid("publish", reason));
+        }
+        let publish = options.publish;
         let current = member(&view, card).cloned();
-        self.issue(view, card.clone(), options, current, None).await
+        let made = self
+            .issue(view, card.clone(), options, current, None)
+            .await?;
+        if publish {
+            let chain = made.chain().clone();
+            self.change(Change::Grant(chain), None).await?;
+        }
+        Ok(made)
     }
 
     /// Issues, keeps and hands out an invitation, in the place of `instead` where that is one.
@@ -279,6 +294,7 @@ impl GroupHandle {
             expires: options.expires.or(again),
             note: options.note.or(kept.invitation.inspect().note),
             by_group_key: under_root,
+            publish: false,
         };
         // What is made again must win over the first, whether or not that is used yet.
         let newest = member(&view, &kept.card)
