@@ -52,7 +52,7 @@ pub struct Rung {
 
 /// A visitor that knows who opened.
 pub enum Met {
-    /// It has a password: to be stretched, which is slow, then [`Proving::show`].
+    /// It has a password: to be stretched, which is slow, then [`Proven::show`].
     Password(Box<Proving>),
     /// It asks: [`Asking::ask`].
     Request(Asking),

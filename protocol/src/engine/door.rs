@@ -67,7 +67,7 @@ pub enum DoorInput {
         /// Which visit.
         visit: ReplicaId,
     },
-    /// Answers [`Output::Stretch`].
+    /// Answers [`Output::Stretch`](super::Output::Stretch).
     Stretched {
         /// For which visit.
         visit: ReplicaId,
