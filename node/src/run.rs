@@ -347,9 +347,11 @@ impl Run {
                 .map(|one| (one.said().subject, one.said().before))
                 .collect(),
             is_creator: view.is_creator,
+            // Offline nobody tells us who has gone, so nobody counts as here (GRA-007).
             present: view
                 .presence
                 .present(self.clock.timestamp())
+                .filter(|_| view.online)
                 .map(|(member, seen)| (*member, seen.clone()))
                 .collect(),
             attributes: view.attributes.map(ToOwned::to_owned),

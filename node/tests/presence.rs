@@ -333,3 +333,26 @@ async fn a_record_beyond_the_groups_limit_is_refused() {
     let larger = note(&clock, &"x".repeat(1_025), DAY);
     assert_eq!(code(club.publish(larger).await), "record_too_large");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_closed_group_opens_again_with_its_records_and_nobody_present() {
+    let members = gathering(2, &Clock::system()).await;
+    let [ada, ben] = &members[..] else {
+        unreachable!("two were asked for")
+    };
+    shows(&ben.group, ada, true).await;
+    let id = publish(&ada.group, "kept").await;
+    holds(&ben.group, id, "kept").await;
+    let name = ben.group.name().to_owned();
+
+    ben.group.close().await.unwrap();
+    let again = ben.home.node.open_group(&name, None).await.unwrap();
+
+    holds(&again, id, "kept").await;
+    let listed = again.members().await.unwrap();
+    assert_eq!(listed.len(), 2);
+    assert!(listed.iter().all(|member| !member.present));
+    assert!(again.nodes().await.unwrap().is_empty());
+    again.connect().await.unwrap();
+    shows(&again, ada, true).await;
+}

@@ -40,8 +40,8 @@ impl GroupHandle {
         self.properties().await
     }
 
-    /// The nodes that are present now, this one first, then by member. Works offline with what was
-    /// heard last.
+    /// The nodes that are present now, this one first, then by member. None while the group is offline,
+    /// because nobody tells us then who has gone.
     ///
     /// # Errors
     /// When the handle is closed.
