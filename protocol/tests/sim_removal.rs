@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use members::*;
 use peerage_protocol::{
-    engine::{Event, Removal, Verdict},
+    engine::{Event, Removal, Terms, Verdict},
     group::Role,
     revocation::{Cause, Revocation},
     sim::{Config, GroupIndex, NodeIndex, World, removal_of},
@@ -422,4 +422,37 @@ fn who_leaves_is_gone_for_all_and_what_it_wrote_stays() {
     assert!(!world.view(leaver, group).unwrap().online);
     let late = world.publish(leaver, group, b"one more thing");
     assert!(world.ended(leaver, late).is_err());
+}
+
+/// The issuer's clock is ahead, by accident or not, and with it the date of what it issues.
+#[test]
+fn c5_a_credential_dated_ahead_does_not_outlive_its_removal() {
+    let (mut world, group, creator) = founded(Config::from_env(231));
+    let issuer = grown(&mut world, group, creator, &[Role::Admin])[0];
+    world.set_skew_millis(issuer, 5 * 60 * 1_000);
+    let ahead = grown(&mut world, group, issuer, &[Role::Member, Role::Admin]);
+    let (member, admin) = (ahead[0], ahead[1]);
+    settle(&mut world, group, &[creator, issuer, member, admin]);
+    let (out, lowered) = (world.member(member, group), world.member(admin, group));
+    assert!(world.membership_of(member, group).gmc.issued_at() > world.now());
+
+    let command = world.revoke(creator, group, removal_of(out));
+    let fewer = Terms {
+        roles: Some(Role::Member.into()),
+        ..Terms::default()
+    };
+    let other = world.issue_to(creator, group, lowered, fewer);
+    world.run_for(Duration::from_secs(30));
+
+    for command in [command, other] {
+        let ended = world.reply(creator, command).expect("it ends");
+        assert!(ended.is_ok(), "{ended:?}");
+    }
+    for node in [creator, issuer, admin] {
+        assert!(!members(&world, node, group).contains(&out), "node {node}");
+        let view = world.view(node, group).expect("it is open");
+        let counts = view.roster.get(&lowered).expect("still a member");
+        assert!(!counts.roles().contains(Role::Admin), "node {node}");
+    }
+    assert_eq!(world.unfinished(creator), 0);
 }

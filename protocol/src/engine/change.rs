@@ -120,7 +120,7 @@ impl Engine {
                 }
             }
             Change::Issue { subject, terms } => {
-                self.begin_issue(pending.command, pending.replica, subject, terms, now);
+                self.begin_issue(pending.command, pending.replica, subject, terms, false, now);
             }
             Change::Grant(chain) => {
                 self.begin_grant(pending.command, pending.replica, &chain);
@@ -312,7 +312,14 @@ impl Engine {
                 self.take_reserved(pending.replica, &signed, now);
                 match pending.then {
                     Some((subject, terms)) => {
-                        self.begin_issue(pending.command, pending.replica, subject, terms, now);
+                        self.begin_issue(
+                            pending.command,
+                            pending.replica,
+                            subject,
+                            terms,
+                            true,
+                            now,
+                        );
                     }
                     None => self.reply(pending.command, Ok(signed)),
                 }

@@ -35,17 +35,22 @@ pub(super) struct Granting {
 
 impl Engine {
     /// Issues a newer credential to a member. Rights it loses are revoked first, because the older
-    /// credential would still carry them.
+    /// credential would still carry them; `revoked` tells that this has been done.
     pub(super) fn begin_issue(
         &mut self,
         command: Option<CommandId>,
         replica: ReplicaId,
         subject: IdentityKey,
         terms: Terms,
+        revoked: bool,
         now: Now,
     ) {
         match self.issue(replica, subject, terms, now) {
             Ok(Issued::Chain(chain)) => self.begin_grant(command, replica, &chain),
+            // Another credential came in between: not a third time by ourselves.
+            Ok(Issued::RevokeFirst(_)) if revoked => {
+                self.reply(command, Err(ChangeError::Conflict));
+            }
             Ok(Issued::RevokeFirst(removal)) => {
                 self.begin_removal(command, replica, removal, Some(terms), now);
             }

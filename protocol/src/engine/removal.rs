@@ -29,6 +29,9 @@ use crate::{
 /// The number of the offer by which a removed neighbour is told why; its answer is not waited for.
 const FAREWELL_REQUEST: u32 = u32::MAX;
 
+/// Times are told apart by this much.
+const MOMENT: std::time::Duration = std::time::Duration::from_millis(1);
+
 /// A revocation of ours, while what it keeps is gathered.
 #[derive(Debug)]
 pub(super) struct Gathering {
@@ -172,19 +175,15 @@ impl Engine {
             voided,
         }
         .encode();
-        let id = Revocation::record_id(&state.me(), &subject);
-        if !state
-            .roster
-            .has_room(&state.me(), RecordType::REVOCATION, &id)
-        {
+        let id = Revocation::record_id(&revoker, &subject);
+        if !state.roster.has_room(&revoker, RecordType::REVOCATION, &id) {
             self.reply(command, Err(Rejection::from(Refusal::TooMany).into()));
             return;
         }
+        // No earlier than the last credential it voids.
+        let at = now.timestamp.max(before - MOMENT);
         let record = match step {
-            Step::Records(Some(held)) => {
-                held.record()
-                    .update_reserved(EXPIRES, payload, now.timestamp)
-            }
+            Step::Records(Some(held)) => held.record().update_reserved(EXPIRES, payload, at),
             Step::Records(None) | Step::Held => Record::create_reserved_for(
                 subject.as_bytes(),
                 RecordType::REVOCATION,
@@ -192,7 +191,7 @@ impl Engine {
                 revoker,
                 EXPIRES,
                 payload,
-                now.timestamp,
+                at,
             ),
         };
         match record {
@@ -455,7 +454,13 @@ fn plan(
         return Err(ChangeError::LastAdmin);
     }
 
-    let before = now.timestamp + std::time::Duration::from_millis(1);
+    // An issuer whose clock is ahead may have dated a credential ahead; it must not outlive this.
+    let newest = roster
+        .credentials()
+        .filter(|gmc| gmc.subject() == subject)
+        .map(VerifiedGmc::issued_at)
+        .max();
+    let before = newest.map_or(now.timestamp, |newest| newest.max(now.timestamp)) + MOMENT;
     // What the subject issued: all of it stays, or only what we hang on ourselves.
     let by_subject = |gmc: &VerifiedGmc| -> Vec<ActId> {
         let issued = gmc.links().windows(2);

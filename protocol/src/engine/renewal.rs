@@ -36,7 +36,7 @@ impl Engine {
                 roles: None,
                 not_after: Some(not_after),
             };
-            self.begin_issue(None, replica, subject, terms, now);
+            self.begin_issue(None, replica, subject, terms, false, now);
         }
     }
 }
