@@ -8,6 +8,8 @@ pub mod memory;
 #[cfg(feature = "rocksdb")]
 pub mod rocks;
 
+use std::fmt;
+
 use crate::{
     codec::SignedRecord,
     id::{EnvelopeHash, RecordId, RecordType, ReplicaId},
@@ -253,6 +255,13 @@ pub trait Store: Send {
         limit: usize,
     ) -> Result<Vec<SignedRecord>, StoreError>;
 
+    /// A view of a replica as it is now, whatever is stored afterwards. Keeping it costs room: what it
+    /// shows is not cleared away before it is dropped.
+    ///
+    /// # Errors
+    /// Only of storage itself.
+    fn snapshot(&mut self, replica: &ReplicaId) -> Result<Box<dyn Snapshot>, StoreError>;
+
     /// At most `limit` changes with numbers above `after`.
     ///
     /// # Errors
@@ -295,6 +304,19 @@ pub trait Store: Send {
     /// # Errors
     /// Only of storage itself.
     fn delete_note(&mut self, key: &[u8]) -> Result<(), StoreError>;
+}
+
+/// One replica as it was at one moment, readable apart from its store.
+pub trait Snapshot: fmt::Debug + Send {
+    /// The number of the last change before that moment; 0 before the first.
+    fn sequence(&self) -> u64;
+
+    /// As [`Store::scan`].
+    ///
+    /// # Errors
+    /// Of storage, and when the store was closed.
+    fn scan(&self, after: Option<&RecordId>, limit: usize)
+    -> Result<Vec<SignedRecord>, StoreError>;
 }
 
 /// How an application sees it that `new` takes the place of `held`.

@@ -11,11 +11,12 @@ use std::time::Duration;
 
 use common::{DAY, NOW, chat, create, draft, member, put, put_valid, replica, valid};
 use peerage_records::{
+    codec::SignedRecord,
     id::{RecordId, RecordType},
     record::{Record, RecordDraft, RecordUpdate},
     store::{
         CHANGES_SLACK, ChangeKind, MAX_CHANGES_KEPT, Origin, Partition, Put, PutOutcome,
-        RecordQuery, Store, StoreErrorKind,
+        RecordQuery, Store, StoreError, StoreErrorKind,
         memory::MemoryStore,
         rocks::{Durability, RocksOptions, RocksStore},
     },
@@ -53,6 +54,7 @@ on_every_store! {
     forgetting_is_local_silent_and_not_for_good
     withdrawing_removes_exactly_the_versions_named_and_is_told
     a_scan_pages_through_everything_held
+    a_snapshot_shows_what_was_there_when_it_was_taken
     listing_filters_by_type_and_pages_by_id
     summaries_differ_only_where_records_differ
     replicas_are_apart_and_can_be_dropped
@@ -395,6 +397,43 @@ fn a_scan_pages_through_everything_held(store: &mut dyn Store) {
     let mut expected: Vec<RecordId> = records.iter().map(|record| record.id).collect();
     expected.sort();
     assert_eq!(ids, expected);
+}
+
+fn a_snapshot_shows_what_was_there_when_it_was_taken(store: &mut dyn Store) {
+    let records: Vec<Record> = (0..5).map(|entropy| create(entropy, draft(b"x"))).collect();
+    for record in &records[..4] {
+        put_one(store, record.clone());
+    }
+    let snapshot = store.snapshot(&replica(1)).unwrap();
+    assert_eq!(snapshot.sequence(), newest(store));
+    let before = store.scan(&replica(1), None, 100).unwrap();
+    // Everything changes between one page and the next.
+    let mut seen = snapshot.scan(None, 2).unwrap();
+    for record in &records[..3] {
+        put_one(store, record.delete(member(1), NOW).unwrap());
+    }
+    put_one(store, records[4].clone());
+    store.forget(&replica(1), &records[3].id).unwrap();
+    while let [.., last] = seen.as_slice() {
+        let page = snapshot.scan(Some(&last.record().id), 2).unwrap();
+        if page.is_empty() {
+            break;
+        }
+        seen.extend(page);
+    }
+    let hashes = |found: &[SignedRecord]| found.iter().map(SignedRecord::hash).collect::<Vec<_>>();
+    assert_eq!(hashes(&seen), hashes(&before));
+    // What follows it in the log is what it does not show.
+    let since = store
+        .changes(&replica(1), snapshot.sequence(), 100)
+        .unwrap();
+    assert_eq!(since.changes.len(), 4);
+    let later = store.snapshot(&replica(1)).unwrap();
+    assert_eq!(later.scan(None, 100).unwrap().len(), 4);
+    assert!(matches!(
+        store.snapshot(&replica(2)),
+        Err(StoreError::UnknownReplica(_))
+    ));
 }
 
 fn listing_filters_by_type_and_pages_by_id(store: &mut dyn Store) {

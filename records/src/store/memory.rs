@@ -11,8 +11,8 @@ use crate::{
     id::{EnvelopeHash, RecordId, ReplicaId},
     order::wins,
     store::{
-        Change, ChangeKind, Changes, Origin, Partition, Put, PutOutcome, RecordQuery, Store,
-        StoreError, change_kind, check_note, cut_log,
+        Change, ChangeKind, Changes, Origin, Partition, Put, PutOutcome, RecordQuery, Snapshot,
+        Store, StoreError, change_kind, check_note, cut_log,
     },
     summary::{HashSum, Summary},
     time::Timestamp,
@@ -33,6 +33,36 @@ struct Replica {
     summaries: [Summary; 2],
     log: VecDeque<Change>,
     newest: u64,
+}
+
+#[derive(Debug)]
+struct MemorySnapshot {
+    sequence: u64,
+    records: BTreeMap<RecordId, SignedRecord>,
+}
+
+impl Snapshot for MemorySnapshot {
+    fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    fn scan(
+        &self,
+        after: Option<&RecordId>,
+        limit: usize,
+    ) -> Result<Vec<SignedRecord>, StoreError> {
+        Ok(page(&self.records, after, limit))
+    }
+}
+
+fn page(
+    records: &BTreeMap<RecordId, SignedRecord>,
+    after: Option<&RecordId>,
+    limit: usize,
+) -> Vec<SignedRecord> {
+    let from = after.map_or(Bound::Unbounded, |after| Bound::Excluded(*after));
+    let rest = records.range((from, Bound::Unbounded));
+    rest.take(limit).map(|(_, signed)| signed.clone()).collect()
 }
 
 impl MemoryStore {
@@ -247,14 +277,15 @@ impl Store for MemoryStore {
         after: Option<&RecordId>,
         limit: usize,
     ) -> Result<Vec<SignedRecord>, StoreError> {
-        let from = after.map_or(Bound::Unbounded, |after| Bound::Excluded(*after));
-        Ok(self
-            .replica(replica)?
-            .records
-            .range((from, Bound::Unbounded))
-            .take(limit)
-            .map(|(_, signed)| signed.clone())
-            .collect())
+        Ok(page(&self.replica(replica)?.records, after, limit))
+    }
+
+    fn snapshot(&mut self, replica: &ReplicaId) -> Result<Box<dyn Snapshot>, StoreError> {
+        let replica = self.replica(replica)?;
+        Ok(Box::new(MemorySnapshot {
+            sequence: replica.newest,
+            records: replica.records.clone(),
+        }))
     }
 
     fn changes(

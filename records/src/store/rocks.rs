@@ -8,11 +8,13 @@ mod columns;
 mod keys;
 mod open;
 mod rows;
+mod snapshot;
 
 use std::{
     collections::{HashMap, HashSet},
     fmt,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use rocksdb::{
@@ -24,14 +26,15 @@ use self::{
     keys::Slot,
     open::{corrupt, from_rocks},
     rows::{Rows, Step},
+    snapshot::Snapshots,
 };
 use crate::{
     codec::SignedRecord,
     id::{EnvelopeHash, RecordId, ReplicaId},
     order::wins,
     store::{
-        Change, ChangeKind, Changes, Origin, Partition, Put, PutOutcome, RecordQuery, Store,
-        StoreError, change_kind, check_note, cut_log,
+        Change, ChangeKind, Changes, Origin, Partition, Put, PutOutcome, RecordQuery, Snapshot,
+        Store, StoreError, change_kind, check_note, cut_log,
     },
     summary::{HashSum, Summary, SummaryLoader},
     time::Timestamp,
@@ -82,7 +85,9 @@ impl Default for RocksOptions {
 
 /// Records in a RocksDB database, in a folder of their own.
 pub struct RocksStore {
-    db: DB,
+    /// Ended before the database is let go of.
+    snapshots: Snapshots,
+    db: Arc<DB>,
     path: PathBuf,
     write_options: WriteOptions,
     open: HashMap<ReplicaId, OpenReplica>,
@@ -122,7 +127,8 @@ impl RocksStore {
         let mut write_options = WriteOptions::default();
         write_options.set_sync(options.durability == Durability::Synced);
         Ok(Self {
-            db: open::open(path, options)?,
+            snapshots: Snapshots::default(),
+            db: Arc::new(open::open(path, options)?),
             path: path.to_owned(),
             write_options,
             open: HashMap::new(),
@@ -163,9 +169,7 @@ impl RocksStore {
 
     /// Rows with `from <= key < to`.
     fn range(&self, column: &str, from: &[u8], to: &[u8]) -> DBIteratorWithThreadMode<'_, DB> {
-        let mut options = ReadOptions::default();
-        options.set_iterate_upper_bound(to);
-        let mode = IteratorMode::From(from, Direction::Forward);
+        let (options, mode) = between(from, to);
         self.db.iterator_cf_opt(self.column(column), options, mode)
     }
 
@@ -585,17 +589,21 @@ impl Store for RocksStore {
         limit: usize,
     ) -> Result<Vec<SignedRecord>, StoreError> {
         let slot = self.replica(replica)?.slot;
-        let from = match after {
-            Some(after) => [slot.record(after).as_slice(), &[0]].concat(),
-            None => slot.start().to_vec(),
-        };
-        self.range(columns::RECORDS, &from, &slot.end())
+        self.range(columns::RECORDS, &scan_from(slot, after), &slot.end())
             .take(limit)
             .map(|row| {
                 let (_, value) = row.map_err(|error| self.trouble(&error))?;
                 decode(columns::RECORDS, &value)
             })
             .collect()
+    }
+
+    fn snapshot(&mut self, replica: &ReplicaId) -> Result<Box<dyn Snapshot>, StoreError> {
+        let OpenReplica { slot, log, .. } = self.replica(replica)?;
+        let (slot, sequence) = (*slot, log.newest);
+        let (db, path) = (Arc::clone(&self.db), self.path.clone());
+        let snapshot = self.snapshots.begin(db, path, slot, sequence)?;
+        Ok(Box::new(snapshot))
     }
 
     fn changes(
@@ -674,6 +682,21 @@ impl Store for RocksStore {
 fn column<'a>(db: &'a DB, name: &str) -> &'a ColumnFamily {
     db.cf_handle(name)
         .expect("every column family was opened with the database")
+}
+
+/// Options and mode of walking through rows with `from <= key < to`.
+fn between<'a>(from: &'a [u8], to: &[u8]) -> (ReadOptions, IteratorMode<'a>) {
+    let mut options = ReadOptions::default();
+    options.set_iterate_upper_bound(to);
+    (options, IteratorMode::From(from, Direction::Forward))
+}
+
+/// Where a scan of a replica's records begins.
+fn scan_from(slot: Slot, after: Option<&RecordId>) -> Vec<u8> {
+    match after {
+        Some(after) => [slot.record(after).as_slice(), &[0]].concat(),
+        None => slot.start().to_vec(),
+    }
 }
 
 fn synced() -> WriteOptions {

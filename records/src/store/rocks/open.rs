@@ -81,7 +81,7 @@ pub(super) fn corrupt(place: &'static str, detail: impl Into<String>) -> StoreEr
     }
 }
 
-fn from_io(error: &io::Error, path: &Path) -> StoreError {
+pub(super) fn from_io(error: &io::Error, path: &Path) -> StoreError {
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             StoreError::DiskFull(error.to_string())
