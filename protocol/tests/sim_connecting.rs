@@ -103,6 +103,42 @@ fn a_returning_member_alone_listens() {
     assert!(failures(&world, newcomer).is_empty());
 }
 
+/// How often a node's application was told that a connection is required.
+fn required(world: &World, node: NodeIndex) -> usize {
+    let required = |event: &Event| matches!(event, Event::ConnectionRequired { .. });
+    let events = world.events(node).iter();
+    events.filter(|(_, event)| required(event)).count()
+}
+
+#[test]
+fn a_connection_is_required_once_nobody_known_can_be_reached_any_more() {
+    let (mut world, group, creator, newcomer) = pair(213);
+    world.connect(creator, group);
+    world.run_for(5 * MINUTE);
+    assert_eq!(
+        required(&world, creator),
+        0,
+        "whoever knows nobody may wait"
+    );
+    world.connect(newcomer, group);
+    assert!(world.run_until(MINUTE, |w| w.is_synchronised(newcomer, group)));
+    world.clear_events(creator);
+    world.crash(newcomer);
+    assert!(world.run_until(5 * MINUTE, |w| required(w, creator) > 0));
+    let failed = |event: &Event| matches!(event, Event::NeighbourFailed { .. });
+    let told = world.events(creator);
+    assert!(
+        told.iter().any(|(_, event)| failed(event)),
+        "who was tried is told"
+    );
+    world.run_for(10 * MINUTE);
+    assert_eq!(required(&world, creator), 1, "once for each loss");
+    assert!(failures(&world, creator).is_empty());
+    world.restart(newcomer);
+    let together = |w: &World| status(w, creator, group) == Status::Connected;
+    assert!(world.run_until(20 * MINUTE, together), "it goes on looking");
+}
+
 #[test]
 fn a_first_time_joiner_that_finds_nobody_is_told_and_goes_on_looking() {
     let (mut world, group, creator, newcomer) = pair(202);

@@ -160,11 +160,13 @@ pub(super) struct Attempts {
     named: BTreeMap<CommandId, Named>,
 }
 
-/// A newcomer looks for anybody.
+/// Whoever has nobody looks for anybody.
 #[derive(Debug)]
 struct Search {
     began: Instant,
     noted: Option<ConnectFailure>,
+    /// There was somebody before.
+    lost: bool,
 }
 
 /// An application has named addresses, which are tried one after the other.
@@ -230,18 +232,19 @@ impl Attempts {
 }
 
 impl Engine {
-    /// A replica that was never brought up to date has nobody: it looks, and says how that goes.
-    pub(super) fn begin_search(&mut self, replica: ReplicaId, now: Now) {
+    /// A replica that has nobody, perhaps because it has `lost` its last neighbour, looks for somebody
+    /// and says when that leads nowhere.
+    pub(super) fn begin_search(&mut self, replica: ReplicaId, lost: bool, now: Now) {
         let Some(state) = self.groups.get_mut(&replica) else {
             return;
         };
-        if !state.synchronised
-            && state.neighbours.is_empty()
+        if state.neighbours.is_empty()
             && let Some(online) = &mut state.online
         {
             online.attempts.search = Some(Search {
                 began: now.instant,
                 noted: None,
+                lost,
             });
         }
     }
@@ -359,7 +362,13 @@ impl Engine {
             return;
         };
         attempts.note(peer, failure);
-        for command in attempts.idle() {
+        let idle = attempts.idle();
+        self.emit(Event::NeighbourFailed {
+            replica,
+            peer: *peer,
+            reason: failure,
+        });
+        for command in idle {
             self.try_next(replica, command, now);
         }
     }
@@ -396,6 +405,7 @@ impl Engine {
             return;
         };
         let busy = state.neighbours.is_approaching();
+        let synchronised = state.synchronised;
         let Some(attempts) = state.online.as_mut().map(|online| &mut online.attempts) else {
             return;
         };
@@ -422,7 +432,10 @@ impl Engine {
         for command in next {
             self.try_next(replica, command, now);
         }
-        if let Some(search) = over {
+        let Some(search) = over else {
+            return;
+        };
+        if !synchronised {
             let nothing = if busy {
                 ConnectFailure::TimedOut
             } else {
@@ -432,6 +445,9 @@ impl Engine {
                 replica,
                 reason: search.noted.unwrap_or(nothing),
             });
+        } else if search.lost || search.noted.is_some() {
+            // Whoever never knew anybody may wait alone, and that is no trouble.
+            self.emit(Event::ConnectionRequired { replica });
         }
     }
 

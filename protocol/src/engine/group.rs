@@ -269,7 +269,7 @@ impl Engine {
         };
         if state.online.is_some() {
             // Asked again: says again how it goes.
-            self.begin_search(replica, now);
+            self.begin_search(replica, false, now);
             return;
         }
         if self.online.contains_key(&state.group) {
@@ -299,7 +299,7 @@ impl Engine {
         }
         self.online.insert(group, replica);
         self.outputs.push_back(Output::InsertGroup(group));
-        self.begin_search(replica, now);
+        self.begin_search(replica, false, now);
     }
 
     pub(super) fn disconnect(&mut self, replica: ReplicaId, now: Now) {
@@ -426,7 +426,7 @@ impl Engine {
             member: neighbour.member(),
             reason,
         });
-        self.begin_search(replica, now);
+        self.begin_search(replica, true, now);
     }
 
     /// Cuts a neighbour off.

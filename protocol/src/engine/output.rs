@@ -379,6 +379,15 @@ pub enum Event {
         /// Why, in a stable word.
         reason: &'static str,
     },
+    /// A peer that was approached did not become a neighbour. It may be approached again.
+    NeighbourFailed {
+        /// In which replica.
+        replica: ReplicaId,
+        /// The peer.
+        peer: PeerId,
+        /// Why.
+        reason: ConnectFailure,
+    },
     /// The group's status changed.
     StatusChanged {
         /// Of which replica.
@@ -393,6 +402,12 @@ pub enum Event {
         replica: ReplicaId,
         /// Why.
         reason: ConnectFailure,
+    },
+    /// A group that was in touch with others has nobody, and nobody known can be reached. It goes on
+    /// looking; an address from outside would help.
+    ConnectionRequired {
+        /// In which replica.
+        replica: ReplicaId,
     },
     /// A member publishes more than gossip carries for one; the rest arrives by reconciliation. Told
     /// now and then while it lasts.
