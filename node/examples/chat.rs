@@ -148,7 +148,7 @@ async fn tell(group: &GroupHandle, event: GroupEvent) -> Result<()> {
         (
             EventKind::NeighbourConnected
             | EventKind::NeighbourDisconnected
-            | EventKind::GroupStatus,
+            | EventKind::StatusChanged,
             _,
         ) => {
             println!(

@@ -210,4 +210,7 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(records::list, records::publish))
         .routes(routes!(records::get, records::update, records::delete))
         .routes(routes!(events::events))
+        .routes(routes!(events::acknowledge))
+        .routes(routes!(events::consumers))
+        .routes(routes!(events::remove_consumer))
 }

@@ -19,7 +19,7 @@ use peerage_records::store::{
     rocks::{RocksOptions, RocksStore},
 };
 use rand::Rng;
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
@@ -28,11 +28,11 @@ use crate::{
     beside::Beside,
     clock::Clock,
     deferring::Deferring,
-    event::MAX_LAG,
+    event::{Consumers, Feeds, MAX_SNAPSHOTS},
     folder::DataFolder,
     handle::{Inner, Replicas, Visits},
     metrics::Metrics,
-    run::{MAX_COMMANDS, Run},
+    run::{Links, MAX_COMMANDS, Run},
     settings::Settings,
     storing::Storing,
     vault::Vault,
@@ -125,7 +125,7 @@ impl Builder {
             told,
             (hold, stopped.clone().drop_guard()),
         )?;
-        let (events, _) = broadcast::channel(MAX_LAG);
+        let feeds = Feeds::default();
         let (commands, queue) = mpsc::channel(MAX_COMMANDS);
         let (notices, noticed) = mpsc::unbounded_channel();
         let mut rng = rand::rng();
@@ -142,12 +142,13 @@ impl Builder {
             network_clock,
             storing: storing.clone(),
             metrics: Arc::clone(&metrics),
-            events: events.clone(),
+            feeds: feeds.clone(),
             notices,
             open: HashMap::new(),
             changes: HashMap::new(),
             attempts: HashMap::new(),
             next_command: 0,
+            links: Links::default(),
             counted: Default::default(),
             bootstrap: settings.bootstrap.clone(),
             beside: Beside::default(),
@@ -161,7 +162,9 @@ impl Builder {
             metrics,
             storing,
             commands,
-            events,
+            feeds,
+            consumers: Consumers::default(),
+            snapshots: Arc::new(Semaphore::new(MAX_SNAPSHOTS)),
             folder: Arc::clone(vault.folder()),
             shelf: vault.shelf().clone(),
             vault: Mutex::new(vault),

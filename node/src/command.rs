@@ -19,10 +19,13 @@ use peerage_records::{
 };
 use tokio::sync::oneshot;
 
+use crate::event::Origin;
+
 /// One request; the sender waits for the reply.
 #[derive(Debug)]
 pub(crate) enum Command {
-    Open(Box<OpenGroup>, oneshot::Sender<()>),
+    /// Where the order of its events goes on comes along.
+    Open(Box<OpenGroup>, Origin, oneshot::Sender<()>),
     /// Replies whether the group is online now: a node is online once per group.
     Connect(
         ReplicaId,

@@ -278,6 +278,21 @@ pub enum Error {
         /// The group's peer name.
         group: String,
     },
+    /// The registration for events was ended.
+    #[error("this stream of events was ended")]
+    EventsEnded,
+    /// An application keeps as many cursors in a group as it may.
+    #[error("there are {limit} consumers already")]
+    TooManyConsumers {
+        /// How many it may keep.
+        limit: usize,
+    },
+    /// No cursor is kept under this name.
+    #[error("no consumer is called {name:?}")]
+    ConsumerNotFound {
+        /// The name.
+        name: String,
+    },
     /// Another identity of this node is online in the group.
     #[error("another identity of this node is online in {group}")]
     GroupInUse {

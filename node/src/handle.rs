@@ -19,11 +19,13 @@ use tokio::{
 
 use self::inner::undivided;
 pub use self::{
-    group::{CredentialOptions, GroupHandle, InviteOptions, ReissueOptions, RemoveOptions},
+    group::{
+        Consumer, CredentialOptions, GroupHandle, InviteOptions, ReissueOptions, RemoveOptions,
+    },
     joining::JoinOptions,
 };
 pub(crate) use self::{
-    inner::Inner,
+    inner::{Inner, blocking},
     life::{Life, Replicas},
     visiting::Visits,
 };
@@ -202,7 +204,7 @@ impl Node {
             .await
             .map_err(|error| Error::Internal(format!("the node's loop failed: {error}")));
         self.inner.storing.stop().await;
-        let stored = inner::blocking(move || {
+        let stored = blocking(move || {
             store
                 .join()
                 .map_err(|_| Error::Internal("the store's thread failed".into()))

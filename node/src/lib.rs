@@ -60,9 +60,10 @@ mod vault;
 
 pub use builder::Builder;
 pub use error::{Error, ErrorKind, Result};
-pub use event::EventStream;
+pub use event::{EventFilter, EventStream, Snapshot};
 pub use handle::{
-    CredentialOptions, GroupHandle, InviteOptions, JoinOptions, Node, ReissueOptions, RemoveOptions,
+    Consumer, CredentialOptions, GroupHandle, InviteOptions, JoinOptions, Node, ReissueOptions,
+    RemoveOptions,
 };
 pub use model::{NewGroup, NewIdentity};
 pub use settings::Settings;

@@ -326,6 +326,11 @@ impl Metrics {
         }
     }
 
+    /// A record event was told to applications.
+    pub fn change(&self, kind: peerage_records::store::ChangeKind) {
+        self.event(crate::event::kind_of(kind));
+    }
+
     /// An application asked for something.
     pub fn command(&self, command: &'static str) {
         self.commands.with_label_values(&[command]).inc();

@@ -21,7 +21,9 @@ pub use door::{
     AcceptRequest, AddressInfo, AddressText, DoorInfo, DoorRequest, InspectAddress,
     JoinRequestInfo, VisitRequest,
 };
-pub use event::{EventKind, EventOrigin, GroupEvent};
+pub use event::{
+    AckRequest, ConsumerInfo, EventKind, EventOrigin, GroupEvent, NoPosition, Position, UnknownKind,
+};
 pub use group::{ConnectRequest, GroupInfo, GroupStatus, MemberInfo, NeighbourInfo, NewGroup};
 pub use identity::{IdentityInfo, NewIdentity};
 pub use invitation::{InvitationDetail, InvitationState, InvitationSummary};

@@ -3,6 +3,8 @@
 //! Local work first: answers of the store and commands of applications go before what other
 //! peers ask. Every output is carried out, in order, before the loop waits again.
 
+mod telling;
+
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use futures::future::OptionFuture;
@@ -10,26 +12,25 @@ use libp2p::{Multiaddr, PeerId};
 use peerage_protocol::{
     door::QueueError,
     engine::{
-        ChangeError, CommandId, ConnectFailure, DoorEvent, DoorInput, Engine, Event, Input, Output,
-        StoreFailure, Verdict, VisitOutcome,
+        ChangeError, CommandId, ConnectFailure, DoorInput, Engine, Input, Output, StoreFailure,
+        VisitOutcome,
     },
     gmc::VerifiedGmc,
     net::{
         kad,
         translate::{Counts, Network},
     },
-    presence::PresenceChange,
-    revocation::Cause,
 };
 use peerage_records::{
     codec::SignedRecord,
     id::{IdentityKey, ReplicaId},
-    store::{Change, Origin},
 };
 use tokio::{
     sync::{mpsc, oneshot},
     time::{Instant, MissedTickBehavior, interval_at, sleep_until},
 };
+
+pub(crate) use self::telling::Links;
 
 use crate::{
     Result,
@@ -37,9 +38,8 @@ use crate::{
     clock::Clock,
     command::{Command, NetworkView, View},
     deferring::Deferring,
-    event::{self, Told as EventTold},
+    event::Feeds,
     metrics::Metrics,
-    model::{EventKind, GroupStatus, instant_text},
     storing::{Storing, Told},
 };
 
@@ -64,7 +64,7 @@ pub(crate) struct Run {
     pub(crate) network_clock: kad::Clock,
     pub(crate) storing: Storing,
     pub(crate) metrics: Arc<Metrics>,
-    pub(crate) events: event::Sender,
+    pub(crate) feeds: Feeds,
     /// Told of replicas that have been brought up to date, or whose neighbours should be kept.
     pub(crate) notices: mpsc::UnboundedSender<Notice>,
     /// The open groups, by their peer names.
@@ -75,6 +75,8 @@ pub(crate) struct Run {
     pub(crate) next_command: CommandId,
     /// Groups in which nothing expires now.
     pub(crate) deferring: Deferring,
+    /// The numbers of the connections with neighbours.
+    pub(crate) links: Links,
     /// What the metrics have been told of the network.
     pub(crate) counted: Counts,
     /// Nodes to enter the cloud through, dialled again while nobody is connected.
@@ -211,10 +213,11 @@ impl Run {
 
     fn on_command(&mut self, command: Command) {
         match command {
-            Command::Open(open, done) => {
+            Command::Open(open, origin, done) => {
                 let replica = ReplicaId::of(&open.gmc.subject(), &open.gmc.group());
-                self.open
-                    .insert(replica, open.gmc.root().name().to_string());
+                let group = open.gmc.root().name().to_string();
+                self.feeds.open(replica, group.clone(), origin);
+                self.open.insert(replica, group);
                 self.handle(Input::Open(open));
                 self.count_groups();
                 let _ = done.send(());
@@ -412,232 +415,6 @@ impl Run {
         if let Err(error) = asked {
             self.handle(answer(Err(StoreFailure(error.to_string()))));
         }
-    }
-
-    fn emit(&mut self, event: Event) {
-        match event {
-            Event::RecordChanged { replica, change } => self.tell_change(replica, &change),
-            Event::MemberJoined { replica, member } => {
-                let detail = self.member_name(&replica, &member);
-                self.tell(replica, EventKind::MemberJoined, detail);
-            }
-            Event::MemberUpdated { replica, member } => {
-                let detail = self.member_name(&replica, &member);
-                self.tell(replica, EventKind::MemberUpdated, detail);
-            }
-            Event::MemberRemoved {
-                replica,
-                member,
-                cause,
-                by,
-                reason,
-            } => self.tell_removed(replica, member, cause, by, &reason),
-            Event::MembershipRenewed { replica, gmc } => {
-                self.metrics.credential("renewed");
-                let until = instant_text(gmc.not_after());
-                let _ = self.notices.send(Notice::Renewed(replica, gmc));
-                let detail = Some(format!("valid until {until}"));
-                self.tell(replica, EventKind::CredentialRenewed, detail);
-            }
-            Event::MembershipEnding { replica, not_after } => {
-                self.metrics.credential("expiring");
-                let until = instant_text(not_after);
-                tracing::warn!(group = %self.group_name(&replica), %until, "our membership ends soon");
-                let detail = Some(format!("ends {until}"));
-                self.tell(replica, EventKind::CredentialExpiring, detail);
-            }
-            Event::PresenceChanged {
-                replica,
-                member,
-                peer,
-                change,
-            } => {
-                let kind = match change {
-                    PresenceChange::Connected => EventKind::MemberConnected,
-                    PresenceChange::Disconnected => EventKind::MemberDisconnected,
-                    PresenceChange::Updated => EventKind::MemberUpdated,
-                };
-                let detail = self.member_name(&replica, &member);
-                let at = self.clock.timestamp();
-                let mut event = event::of_moment(&self.group_name(&replica), kind, at, detail);
-                event.node = Some(peer.to_string());
-                self.publish(replica, event);
-            }
-            Event::PropertiesChanged { replica } => {
-                self.count_groups();
-                if let Some(properties) =
-                    self.engine.view(&replica).and_then(|view| view.properties)
-                {
-                    let named = Notice::Named(
-                        replica,
-                        properties.friendly_name.clone(),
-                        properties.comment.clone(),
-                    );
-                    let _ = self.notices.send(named);
-                }
-                self.tell(replica, EventKind::PropertiesChanged, None);
-            }
-            Event::NeighbourConnected {
-                replica,
-                peer,
-                member,
-                ..
-            } => {
-                self.metrics.admission_accepted();
-                tracing::info!(%peer, group = %self.group_name(&replica), "neighbour connected");
-                let detail = self.member_name(&replica, &member);
-                self.tell(replica, EventKind::NeighbourConnected, detail);
-                self.count_groups();
-                self.remember(replica);
-            }
-            Event::NeighbourDisconnected {
-                replica,
-                peer,
-                member,
-                reason,
-            } => {
-                tracing::info!(%peer, group = %self.group_name(&replica), reason, "neighbour disconnected");
-                let detail = self.member_name(&replica, &member);
-                self.tell(replica, EventKind::NeighbourDisconnected, detail);
-                self.count_groups();
-            }
-            Event::StatusChanged { replica, status } => {
-                let status = GroupStatus::from(status).as_str();
-                tracing::info!(group = %self.group_name(&replica), status, "group");
-                self.tell(replica, EventKind::GroupStatus, Some(status.into()));
-            }
-            Event::ConnectionFailed { replica, reason } => {
-                let group = self.group_name(&replica);
-                tracing::info!(%group, reason = reason.reason(), "connecting failed");
-                self.tell(
-                    replica,
-                    EventKind::ConnectionFailed,
-                    Some(reason.reason().into()),
-                );
-            }
-            Event::QuotaExceeded { replica, member } => {
-                let group = self.group_name(&replica);
-                let member = self.member_name(&replica, &member).unwrap_or_default();
-                tracing::warn!(%group, %member, "more records than gossip carries for one member");
-                self.metrics.dropped("gossip_quota");
-            }
-            Event::Synchronised { replica } => {
-                let _ = self.notices.send(Notice::Synchronised(replica));
-                self.tell(replica, EventKind::Synchronised, None);
-            }
-            Event::Reconciled { tally, .. } => {
-                self.metrics.reconciled(&tally);
-            }
-            Event::AdmissionRefused {
-                replica,
-                peer,
-                reason,
-            } => {
-                tracing::debug!(%peer, reason, "admission refused");
-                self.metrics.admission_refused(reason);
-                if let Some(replica) = replica {
-                    let detail = format!("{peer}: {reason}");
-                    self.tell(replica, EventKind::AdmissionRefused, Some(detail));
-                }
-            }
-            Event::RecordRefused {
-                peer,
-                reason,
-                verdict,
-                ..
-            } => {
-                tracing::debug!(%peer, reason, ?verdict, "record not accepted");
-                self.metrics.gossip_heard(match verdict {
-                    Verdict::Accept => "accept",
-                    Verdict::Ignore => "ignore",
-                    Verdict::Reject => "reject",
-                });
-            }
-            Event::RecordStored { origin, outcome } => {
-                let origin = match origin {
-                    Origin::Local => "local",
-                    Origin::Remote => "remote",
-                };
-                self.metrics.record_stored(outcome, origin);
-            }
-            Event::Door(event) => self.emit_of_door(event),
-            Event::StoreFailed { replica, failure } => {
-                tracing::error!(group = %self.group_name(&replica), %failure, "the store failed");
-            }
-            _ => {}
-        }
-    }
-
-    fn tell_removed(
-        &mut self,
-        replica: ReplicaId,
-        member: IdentityKey,
-        cause: Cause,
-        by: IdentityKey,
-        reason: &str,
-    ) {
-        self.metrics.member_removed(cause.word());
-        let kind = match cause {
-            Cause::Left => EventKind::MemberLeft,
-            Cause::Removed | Cause::Replaced | Cause::InvitationWithdrawn => {
-                EventKind::MemberRemoved
-            }
-        };
-        let name = |key| {
-            self.member_name(&replica, key)
-                .unwrap_or_else(|| key.authority().to_string())
-        };
-        let mut detail = name(&member);
-        if by != member {
-            detail.push_str(&format!(" by {}", name(&by)));
-        }
-        if !reason.is_empty() {
-            detail.push_str(&format!(": {reason}"));
-        }
-        tracing::info!(group = %self.group_name(&replica), cause = cause.word(), "member removed");
-        self.tell(replica, kind, Some(detail));
-        self.count_groups();
-    }
-
-    fn emit_of_door(&mut self, event: DoorEvent) {
-        match event {
-            DoorEvent::Asked { replica, request } => {
-                let detail = request.card.name().to_string();
-                self.tell(replica, EventKind::JoinRequested, Some(detail));
-            }
-            DoorEvent::QueueChanged { replica, queue } => {
-                let _ = self.notices.send(Notice::Requests(replica, queue));
-            }
-            DoorEvent::LetIn {
-                replica,
-                by_password,
-                ..
-            } => {
-                tracing::info!(group = %self.group_name(&replica), by_password, "let somebody in");
-                self.metrics.admission_accepted();
-            }
-            DoorEvent::Visited { visit, outcome } => {
-                let _ = self.notices.send(Notice::Visited(visit, outcome));
-            }
-            _ => {}
-        }
-    }
-
-    fn tell_change(&self, replica: ReplicaId, change: &Change) {
-        let event = event::of_change(&self.group_name(&replica), change);
-        self.publish(replica, event);
-    }
-
-    fn tell(&self, replica: ReplicaId, kind: EventKind, detail: Option<String>) {
-        let at = self.clock.timestamp();
-        let event = event::of_moment(&self.group_name(&replica), kind, at, detail);
-        self.publish(replica, event);
-    }
-
-    fn publish(&self, replica: ReplicaId, event: crate::model::GroupEvent) {
-        self.metrics.event(event.kind);
-        // Nobody listening is no failure: record events are kept.
-        let _ = self.events.send(Arc::new(EventTold { replica, event }));
     }
 
     fn group_name(&self, replica: &ReplicaId) -> String {

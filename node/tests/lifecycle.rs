@@ -42,10 +42,10 @@ async fn status(group: &GroupHandle) -> GroupStatus {
     group.info().await.unwrap().status
 }
 
-/// Waits for the next event of this kind, and gives back what it says.
+/// Waits for the next event of this kind, and gives back its reason, or else what it says.
 async fn detail(stream: &mut EventStream, kind: EventKind) -> String {
     let event = told(stream, kind.as_str(), |event| event.kind == kind).await;
-    event.detail.unwrap()
+    event.reason.or(event.detail).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -128,7 +128,7 @@ async fn a_first_time_joiner_that_finds_nobody_is_told_why_and_found_later() {
     group.connect().await.unwrap();
 
     assert_eq!(
-        detail(&mut events, EventKind::GroupStatus).await,
+        detail(&mut events, EventKind::StatusChanged).await,
         "connecting"
     );
     let reason = tokio::time::timeout(
@@ -155,7 +155,7 @@ async fn a_first_time_joiner_that_finds_nobody_is_told_why_and_found_later() {
         .unwrap();
     ready(&group).await;
     assert_eq!(
-        detail(&mut events, EventKind::GroupStatus).await,
+        detail(&mut events, EventKind::StatusChanged).await,
         "connected"
     );
 }
@@ -168,12 +168,12 @@ async fn statuses_are_told_as_they_change_and_a_close_is_seen_at_once() {
     chess.connect().await.unwrap();
     chess.connect().await.unwrap();
     assert_eq!(
-        detail(&mut events, EventKind::GroupStatus).await,
+        detail(&mut events, EventKind::StatusChanged).await,
         "listening"
     );
     let group = ben.enter(&chess).await;
     assert_eq!(
-        detail(&mut events, EventKind::GroupStatus).await,
+        detail(&mut events, EventKind::StatusChanged).await,
         "connected"
     );
     linked(&group, 1).await;
@@ -200,7 +200,7 @@ async fn statuses_are_told_as_they_change_and_a_close_is_seen_at_once() {
     assert!(event.detail.is_some());
     assert!(began.elapsed() < Duration::from_secs(5), "not by a timeout");
     assert_eq!(
-        detail(&mut events, EventKind::GroupStatus).await,
+        detail(&mut events, EventKind::StatusChanged).await,
         "listening"
     );
     alone(&chess).await;

@@ -17,7 +17,7 @@ use nodes::{DEADLINE, Home, Place, code, eventually, holds, publish, told};
 use peerage::{
     EventStream, InviteOptions, NewGroup, NewIdentity, Node,
     clock::Clock,
-    model::{EventKind, GroupStatus},
+    model::{EventKind, GroupStatus, Position},
 };
 use peerage_records::{
     id::ReplicaId,
@@ -181,7 +181,10 @@ async fn a_cursor_from_another_life_of_the_group_is_told_of_a_gap() {
     for cursor in [newest + 1, newest + 1_000, u64::MAX - 1, u64::MAX] {
         let mut stream = group.events(Some(cursor)).await.unwrap();
         let gap = told(&mut stream, "a gap", |_| true).await;
-        assert_eq!((gap.kind, gap.sequence), (EventKind::Gap, Some(newest)));
+        assert_eq!(
+            (gap.kind, gap.position),
+            (EventKind::Gap, Position::of(newest))
+        );
         resumed.push(stream);
     }
     let id = publish(&group, "two").await;

@@ -8,12 +8,14 @@ use libp2p::Multiaddr;
 
 use super::values::{AttributeArg, Lifetime};
 
+mod events;
 mod group_key;
 mod invite;
 mod member;
 mod standing;
 
 pub use self::{
+    events::{ConsumersCommand, EventsCommand, TailArgs},
     group_key::GroupKeyCommand,
     invite::{Forms, InvitationForm, InviteCommand, RoleArg},
     member::MemberCommand,
@@ -626,26 +628,6 @@ pub enum RecordCommand {
         /// Only this type: a name or a UUID
         #[arg(long = "type", value_name = "TYPE")]
         kind: Option<String>,
-    },
-}
-
-/// `peerage events …`
-#[derive(Debug, Subcommand)]
-pub enum EventsCommand {
-    /// Print each event as it happens, until interrupted
-    #[command(
-        after_help = "Examples:\n  peerage events tail\n  peerage events tail --after 0 --json"
-    )]
-    Tail {
-        /// The group
-        #[command(flatten)]
-        group: GroupArg,
-        /// Begin after this sequence number; 0 is from the oldest kept [default: only new events]
-        #[arg(long, value_name = "SEQUENCE")]
-        after: Option<u64>,
-        /// End after this many events [default: never]
-        #[arg(long, value_name = "COUNT")]
-        count: Option<u64>,
     },
 }
 

@@ -107,17 +107,13 @@ impl Client {
         }
     }
 
-    /// The events of a group as they come, until the daemon stops.
+    /// The events of a group that are asked for, as they come.
     pub(super) async fn events(
         &self,
         group: &GroupPath,
-        after: Option<u64>,
+        query: &str,
     ) -> Result<impl Stream<Item = Result<GroupEvent, Failure>>, Failure> {
-        let path = match after {
-            Some(after) => group.asking("/events", &format!("after={after}")),
-            None => group.below("/events"),
-        };
-        let request = Request::get(path)
+        let request = Request::get(group.asking("/events", query))
             .header(header::HOST, "peerage")
             .header(header::ACCEPT, "application/x-ndjson")
             .body(Full::default())

@@ -128,25 +128,21 @@ async fn watch(
     kind: Option<&str>,
     output: Output,
 ) -> Result<(), Failure> {
-    let wanted = kind
-        .map(|kind| kind.parse::<RecordType>().map(|kind| kind.to_string()))
-        .transpose()
-        .map_err(|error| Error::invalid("type", error))?;
-    let events = client.events(group, None).await?;
+    let mut query = "kinds=record_*".to_owned();
+    if let Some(kind) = kind {
+        let kind: RecordType = kind.parse().map_err(|e| Error::invalid("type", e))?;
+        query.push_str(&format!("&record_type={kind}"));
+    }
+    let events = client.events(group, &query).await?;
     let mut events = std::pin::pin!(events);
     while let Some(event) = events.next().await {
         let event = event?;
-        let Some(kind) = &event.record_type else {
-            continue;
+        let of_group = |kind: &String| {
+            kind.parse::<RecordType>()
+                .is_ok_and(|kind| kind.is_reserved())
         };
-        let shown = match &wanted {
-            Some(wanted) => wanted == kind,
-            // Memberships and the like are the group's own business.
-            None => !kind
-                .parse::<RecordType>()
-                .is_ok_and(|kind| kind.is_reserved()),
-        };
-        if shown {
+        // Memberships and the like are the group's own business.
+        if kind.is_some() || !event.record_type.as_ref().is_some_and(of_group) {
             output.line(&event, event_line)?;
         }
     }

@@ -109,6 +109,9 @@ impl Error {
                 as_original("already_member", Conflict, "PEER_E_ALREADY_EXISTS")
             }
             Self::GroupGone { .. } => as_original("group_gone", Conflict, "PEER_E_INVALID_GROUP"),
+            Self::EventsEnded => as_original("events_ended", FixInput, "E_INVALIDARG"),
+            Self::TooManyConsumers { .. } => plain("too_many_consumers", Conflict),
+            Self::ConsumerNotFound { .. } => plain("consumer_not_found", NotFound),
             Self::GroupInUse { .. } => as_original("group_in_use", Conflict, "PEER_E_GROUP_IN_USE"),
             Self::StoreFailed { .. } => plain("store_failed", Unavailable),
             Self::GroupNotReady { .. } => {
@@ -215,6 +218,11 @@ impl Error {
             Self::InvitationOver { .. } => "make a new one with: peerage invite create",
             Self::AlreadyMember { .. } => "connect with: peerage group connect GROUP",
             Self::GroupGone { .. } => "open it again with: peerage group open GROUP",
+            Self::EventsEnded => "register anew",
+            Self::TooManyConsumers { .. } => {
+                "remove one that is used no longer: peerage events consumers rm NAME"
+            }
+            Self::ConsumerNotFound { .. } => "list them with: peerage events consumers ls",
             Self::GroupInUse { .. } => {
                 "close it for the other identity first: peerage group close GROUP --identity OTHER"
             }

@@ -1,5 +1,7 @@
 //! [`GroupHandle`]: what an application does in a group.
 
+mod consumers;
+mod events;
 mod invitations;
 mod key;
 mod members;
@@ -22,6 +24,7 @@ use peerage_records::{
 };
 
 pub use self::{
+    consumers::Consumer,
     invitations::{InviteOptions, ReissueOptions},
     standing::{CredentialOptions, RemoveOptions},
 };
@@ -32,7 +35,7 @@ use super::{
 use crate::{
     Error, Result,
     command::{Command, View},
-    event::{EventStream, Reader},
+    event::consumers_key,
     folder::Membership,
     model::{GroupInfo, GroupStatus, NeighbourInfo, NodeInfo, RecordInfo, instant_text},
 };
@@ -157,9 +160,12 @@ impl GroupHandle {
                 .ask(move |store| {
                     store.delete_note(&note_key(&replica))?;
                     store.delete_note(&attributes_key(&replica))?;
+                    store.delete_note(&consumers_key(&replica))?;
                     store.drop_replica(replica)
                 })
                 .await;
+            inner.consumers.forget(&replica);
+            inner.feeds.close(&replica);
             inner.replicas.end(replica, &turn);
             if let Err(error) = dropped {
                 // Without a membership nobody reads them.
@@ -307,42 +313,6 @@ impl GroupHandle {
             .storing
             .ask(move |store| store.forget(&replica, &id))
             .await
-    }
-
-    /// What happens in the group from now on, or first what happened after the numbered record
-    /// event `after`. Record events come in order and without a gap, or a `gap` event says so;
-    /// the other kinds are told to whoever listens at the time.
-    ///
-    /// # Errors
-    /// When the handle is closed or the store fails.
-    pub async fn events(&self, after: Option<u64>) -> Result<EventStream> {
-        self.ready().await?;
-        // Listening before looking what is kept, so that nothing falls in between.
-        let live = self.inner.events.subscribe();
-        let replica = self.replica;
-        let cursor = match after {
-            Some(after) => after,
-            None => {
-                self.inner
-                    .storing
-                    .ask(move |store| store.changes(&replica, u64::MAX, 1))
-                    .await?
-                    .newest
-            }
-        };
-        Ok(Reader {
-            replica,
-            group: self.name.clone(),
-            storing: self.inner.storing.clone(),
-            metrics: Arc::clone(&self.inner.metrics),
-            live,
-            life: self.life.clone(),
-            clock: self.inner.clock.clone(),
-            cursor,
-            behind: after.is_some(),
-            ready: std::collections::VecDeque::new(),
-        }
-        .stream())
     }
 
     /// A digest of the whole database, 64 hex digits: equal on members that hold the same.

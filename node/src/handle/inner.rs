@@ -12,7 +12,7 @@ use peerage_records::{
     id::ReplicaId,
     store::{Partition, RecordQuery},
 };
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -26,7 +26,7 @@ use crate::{
     clock::Clock,
     command::{Command, NetworkView, View},
     deferring::Deferring,
-    event,
+    event::{Consumers, Feeds, Origin, consumers_key},
     folder::{DataFolder, Membership},
     metrics::Metrics,
     storing::Storing,
@@ -45,7 +45,10 @@ pub(crate) struct Inner {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) storing: Storing,
     pub(crate) commands: mpsc::Sender<Command>,
-    pub(crate) events: event::Sender,
+    pub(crate) feeds: Feeds,
+    pub(crate) consumers: Consumers,
+    /// Snapshots that may still be begun.
+    pub(crate) snapshots: Arc<Semaphore>,
     pub(crate) folder: Arc<DataFolder>,
     pub(crate) shelf: Shelf,
     /// Held while the disk is written; only on threads that may wait.
@@ -170,10 +173,17 @@ impl Inner {
         let now = self.clock.timestamp();
         let root = membership.root()?;
         let gmc = gmc::verify(&membership.chain, &root.id(), now)?;
-        let members = self
+        let (members, origin) = self
             .storing
             .ask(move |store| {
                 store.open_replica(replica)?;
+                let newest = store.changes(&replica, u64::MAX, 1)?.newest;
+                let last = store.changes(&replica, newest.saturating_sub(1), 1)?;
+                let at = last.changes.last().map(|change| change.at);
+                let origin = Origin {
+                    newest,
+                    at: at.unwrap_or(now),
+                };
                 let mut members = Vec::new();
                 let mut query = RecordQuery {
                     kind: None,
@@ -184,7 +194,7 @@ impl Inner {
                 loop {
                     let page = store.list(&replica, &query, now)?;
                     let Some(last) = page.last() else {
-                        return Ok(members);
+                        return Ok((members, origin));
                     };
                     query.after = Some(last.record().id);
                     members.extend(page);
@@ -217,7 +227,7 @@ impl Inner {
             },
             attributes,
         };
-        self.command(|done| Command::Open(Box::new(open), done))
+        self.command(|done| Command::Open(Box::new(open), origin, done))
             .await?;
         self.command(|done| Command::RestoreDoor(replica, requests, done))
             .await?;
@@ -283,6 +293,7 @@ impl Inner {
                     if known.membership(&replica).is_none() {
                         store.delete_note(&note_key(&replica))?;
                         store.delete_note(&attributes_key(&replica))?;
+                        store.delete_note(&consumers_key(&replica))?;
                         store.drop_replica(replica)?;
                     }
                 }

@@ -3,87 +3,15 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// What happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum EventKind {
-    /// A record was stored for the first time.
-    RecordAdded,
-    /// A newer version of a record was stored.
-    RecordUpdated,
-    /// A record was deleted.
-    RecordDeleted,
-    /// A record lapsed.
-    RecordExpired,
-    /// A member was heard of for the first time.
-    MemberJoined,
-    /// A member's certificate was replaced by a newer one, or a node of it says something else about
-    /// itself; `node` is that node.
-    MemberUpdated,
-    /// A member was removed; `detail` names it, who decided, and why.
-    MemberRemoved,
-    /// A member left.
-    MemberLeft,
-    /// Somebody who knows the group's secret was not admitted here, or did not admit this node;
-    /// `detail` names the peer and the reason.
-    AdmissionRefused,
-    /// Our own membership was replaced by a newer one; `detail` says until when it holds.
-    CredentialRenewed,
-    /// Our own membership ends soon; `detail` says when.
-    CredentialExpiring,
-    /// A node of a member came online; `node` is that node.
-    MemberConnected,
-    /// A node of a member went offline, or was not heard of for too long; `node` is that node.
-    MemberDisconnected,
-    /// The group's properties became known or changed.
-    PropertiesChanged,
-    /// A member connected to this node.
-    NeighbourConnected,
-    /// A member is no longer connected to this node.
-    NeighbourDisconnected,
-    /// The group's status changed; `detail` has the new one.
-    GroupStatus,
-    /// The databases of this node and a neighbour are in line.
-    Synchronised,
-    /// Somebody asks this node to join; `detail` is its peer name.
-    JoinRequested,
-    /// Connecting to the group failed; `detail` says why.
-    ConnectionFailed,
-    /// Events were lost, because the reader was too slow or asked for events no longer kept.
-    /// List the records again, then go on from this event's sequence number.
-    Gap,
-}
+use super::{GroupStatus, RecordInfo};
 
-impl EventKind {
-    /// The word used in JSON, as the SSE event name and in tables.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::RecordAdded => "record_added",
-            Self::RecordUpdated => "record_updated",
-            Self::RecordDeleted => "record_deleted",
-            Self::RecordExpired => "record_expired",
-            Self::MemberJoined => "member_joined",
-            Self::MemberUpdated => "member_updated",
-            Self::MemberRemoved => "member_removed",
-            Self::MemberLeft => "member_left",
-            Self::AdmissionRefused => "admission_refused",
-            Self::CredentialRenewed => "credential_renewed",
-            Self::CredentialExpiring => "credential_expiring",
-            Self::MemberConnected => "member_connected",
-            Self::MemberDisconnected => "member_disconnected",
-            Self::PropertiesChanged => "properties_changed",
-            Self::NeighbourConnected => "neighbour_connected",
-            Self::NeighbourDisconnected => "neighbour_disconnected",
-            Self::GroupStatus => "group_status",
-            Self::Synchronised => "synchronised",
-            Self::JoinRequested => "join_requested",
-            Self::ConnectionFailed => "connection_failed",
-            Self::Gap => "gap",
-        }
-    }
-}
+mod kind;
+mod position;
+
+pub use self::{
+    kind::{EventKind, UnknownKind},
+    position::{NoPosition, Position},
+};
 
 /// Where a record came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
@@ -95,17 +23,46 @@ pub enum EventOrigin {
     Remote,
 }
 
-/// One event of one group.
+/// A cursor that the node keeps for an application.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ConsumerInfo {
+    /// Its name.
+    pub name: String,
+    /// What was acknowledged last: events come after it.
+    pub position: Position,
+    /// When it was made.
+    pub made: String,
+    /// When it was acknowledged last.
+    pub moved: String,
+}
+
+/// That events have been dealt with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AckRequest {
+    /// The consumer's name.
+    pub consumer: String,
+    /// The position of the last event dealt with, and all before it.
+    pub position: Position,
+}
+
+/// One event of one group. Which of the optional fields are there depends on the kind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[non_exhaustive]
 pub struct GroupEvent {
-    /// Rises with each durable event (the record events). Give the last one seen as `after`
-    /// to go on without loss; other events have none.
+    /// Where it stands among the events of the group. Give the last one seen as `after` to go on
+    /// behind it.
+    pub position: Position,
+    /// Of a record event: its number, one more for each.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sequence: Option<u64>,
     /// When this node saw it.
     pub at: String,
     /// What happened.
     pub kind: EventKind,
+    /// The original's number for this type of event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<u8>,
     /// The group's peer name.
     pub group: String,
     /// The record concerned.
@@ -117,10 +74,79 @@ pub struct GroupEvent {
     /// Where the record came from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<EventOrigin>,
+    /// The group's status now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<GroupStatus>,
+    /// Whether others may connect now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listening: Option<bool>,
+    /// Whether there is a neighbour now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub has_connections: Option<bool>,
+    /// The member concerned, a peer name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub member: Option<String>,
     /// The node concerned, as a libp2p peer id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node: Option<String>,
-    /// More, in words or as a peer name.
+    /// The connection concerned, a number as text (64 bits do not fit in JavaScript's numbers). That
+    /// of a neighbour is unique while this node runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connection: Option<String>,
+    /// Who asks to join, a peer name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub applicant: Option<String>,
+    /// By what kind of decision a member is none any more: `removed`, `left`, `replaced` or
+    /// `invitation_withdrawn`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
+    /// Whose decision it was, a peer name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// Why: a stable word; of removals what the one who decided wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Until when our own membership holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
+    /// Of a gap: how many events of the moment were missed. How many record events is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missed: Option<u64>,
+    /// Of a snapshot: the record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<Box<RecordInfo>>,
+    /// More, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
+}
+
+impl GroupEvent {
+    /// An event of this kind; whoever tells it fills in where, when and what.
+    pub(crate) fn of(kind: EventKind) -> Self {
+        Self {
+            position: Position::START,
+            sequence: None,
+            at: String::new(),
+            kind,
+            number: kind.number(),
+            group: String::new(),
+            record: None,
+            record_type: None,
+            origin: None,
+            status: None,
+            listening: None,
+            has_connections: None,
+            member: None,
+            node: None,
+            connection: None,
+            applicant: None,
+            cause: None,
+            by: None,
+            reason: None,
+            until: None,
+            missed: None,
+            content: None,
+            detail: None,
+        }
+    }
 }

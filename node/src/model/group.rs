@@ -61,6 +61,24 @@ impl GroupStatus {
             Self::Refused => "refused",
         }
     }
+
+    /// Whether others may connect.
+    #[must_use]
+    pub fn is_listening(self) -> bool {
+        matches!(self, Self::Connecting | Self::Listening | Self::Connected)
+    }
+
+    /// Whether there is a neighbour.
+    #[must_use]
+    pub fn has_connections(self) -> bool {
+        self == Self::Connected
+    }
+
+    /// The original's flags for it (`PEER_GROUP_STATUS`): listening 1, has connections 2.
+    #[must_use]
+    pub fn flags(self) -> u8 {
+        u8::from(self.is_listening()) | u8::from(self.has_connections()) << 1
+    }
 }
 
 impl From<Status> for GroupStatus {
