@@ -20,7 +20,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     report::Report,
-    scenarios::{exclude, flood, store},
+    scenarios::{events, exclude, flood, store},
 };
 
 /// What a scenario fails with: something for a person to read.
@@ -42,6 +42,8 @@ struct Arguments {
 enum Command {
     /// Spreads records among many nodes in one process; rival: bare gossipsub.
     Flood(Measured<flood::Parameters>),
+    /// Tells applications of records: how soon, and how many of them; rival: a bare broadcast.
+    Events(Measured<events::Parameters>),
     /// Removes a member, and measures until nobody has a link with it; with a partition: simulated.
     Exclude(Measured<exclude::Parameters>),
     /// Takes in, publishes and reconciles records on disk; rivals: bare verification, bare RocksDB.
@@ -70,6 +72,11 @@ fn main() -> ExitCode {
             out,
             json,
         }) => flood::run(&parameters).and_then(|report| show(report, out, json)),
+        Command::Events(Measured {
+            parameters,
+            out,
+            json,
+        }) => events::run(&parameters).and_then(|report| show(report, out, json)),
         Command::Exclude(Measured {
             parameters,
             out,
