@@ -408,7 +408,6 @@ impl Responder {
     }
 }
 
-/// The whole proof: chain, binding, that they speak of one identity, and that it counts here.
 fn check(
     credentials: &Credentials,
     gate: Gate<'_>,
@@ -416,23 +415,37 @@ fn check(
     handle: Handle,
     now: Timestamp,
 ) -> Result<Admitted, AdmissionError> {
-    let binding = NodeBinding::decode(&credentials.binding)?;
-    let identity: IdentityKey = binding.verify(remote, now)?;
-    let chain = Chain::decode(&credentials.chain)?;
-    let shown = gmc::verify_for_any_time(&chain, gate.group)?;
-    if shown.subject() != identity {
-        return Err(AdmissionError::OtherIdentity);
-    }
-    let gmc = gate.roster.standing(&shown, now)?;
+    let (gmc, until) = prove(&credentials.binding, &credentials.chain, gate, remote, now)?;
     Ok(Admitted {
         group: *gate.group,
         peer: *remote,
-        until: gmc.not_after().min(binding.not_after()) + CLOCK_TOLERANCE,
+        until,
         gmc,
         addresses: decode_addresses(&credentials.addresses),
         neighbours: credentials.neighbours,
         handle,
     })
+}
+
+/// The whole proof: chain, binding, that they speak of one identity, and that it counts here. Gives the
+/// membership, and until when the proof holds.
+pub(crate) fn prove(
+    binding: &[u8],
+    chain: &[u8],
+    gate: Gate<'_>,
+    remote: &PeerId,
+    now: Timestamp,
+) -> Result<(VerifiedGmc, Timestamp), AdmissionError> {
+    let binding = NodeBinding::decode(binding)?;
+    let identity: IdentityKey = binding.verify(remote, now)?;
+    let chain = Chain::decode(chain)?;
+    let shown = gmc::verify_for_any_time(&chain, gate.group)?;
+    if shown.subject() != identity {
+        return Err(AdmissionError::OtherIdentity);
+    }
+    let gmc = gate.roster.standing(&shown, now)?;
+    let until = gmc.not_after().min(binding.not_after()) + CLOCK_TOLERANCE;
+    Ok((gmc, until))
 }
 
 pub(crate) fn encode_addresses(addresses: &[Multiaddr]) -> Vec<ByteBuf> {
@@ -472,7 +485,7 @@ pub(crate) fn read_referrals(referrals: &[Referral]) -> Vec<(PeerId, Vec<Multiad
         .collect()
 }
 
-fn random(rng: &mut impl CryptoRng) -> [u8; 32] {
+pub(crate) fn random(rng: &mut impl CryptoRng) -> [u8; 32] {
     let mut bytes = [0; 32];
     rng.fill_bytes(&mut bytes);
     bytes

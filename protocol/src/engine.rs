@@ -13,6 +13,7 @@
 mod change;
 mod connecting;
 mod credential;
+pub(crate) mod direct;
 mod discover;
 mod door;
 pub(crate) mod gate;
@@ -46,6 +47,11 @@ use rand::{SeedableRng, rngs::StdRng};
 pub use connecting::{
     ADDRESS_PATIENCE, ADDRESS_TIME, AddressError, ConnectFailure, MAX_ADDRESSES_NAMED,
     MAX_ATTEMPTS, SEARCH_PATIENCE, SEARCH_TIME, check_addresses, split_peer,
+};
+pub use direct::{
+    AskNumber, DIRECT_EXPECTED, DIRECT_PATIENCE, DirectEvent, DirectInput, DirectOutput,
+    MAX_DIRECT_PLACES, MAX_DIRECTS, MAX_DIRECTS_OPENING, MAX_DIRECTS_PER_GROUP,
+    MAX_DIRECTS_PER_MEMBER, Place,
 };
 pub use door::{DoorEvent, DoorInput, DoorView, Stretch, VisitOutcome, visit_id};
 use gate::Exchange;
@@ -91,6 +97,7 @@ pub struct Engine {
     /// Groups gone offline whose last word is still on its way, and when the gate forgets them.
     closing: VecDeque<(Instant, GroupId)>,
     doors: door::Doors,
+    directs: direct::Directs,
     operations: BTreeMap<OperationId, Operation>,
     next_operation: OperationId,
     outputs: VecDeque<Output>,
@@ -129,6 +136,7 @@ impl Engine {
             leaving: VecDeque::new(),
             closing: VecDeque::new(),
             doors: door::Doors::default(),
+            directs: direct::Directs::new(&seed),
             operations: BTreeMap::new(),
             next_operation: 0,
             outputs: VecDeque::new(),
@@ -152,6 +160,7 @@ impl Engine {
             Input::Disconnect { replica } => self.disconnect(replica, now),
             Input::Close { replica } => {
                 self.disconnect(replica, now);
+                self.directs.close_replica(&replica);
                 self.groups.remove(&replica);
             }
             Input::Command {
@@ -203,6 +212,7 @@ impl Engine {
             Input::Stored { operation, result } => self.on_stored(operation, result, now),
             Input::Found { operation, result } => self.on_found(operation, result, now),
             Input::Withdrawn { operation, result } => self.on_withdrawn(operation, result),
+            Input::Direct(input) => self.on_direct(input, now),
             Input::Door(_) | Input::Tick => {}
         }
         self.tick(now);
@@ -226,12 +236,14 @@ impl Engine {
         let leaving = self.leaving.front().map(|(at, ..)| *at);
         let closing = self.closing.front().map(|(at, _)| *at);
         let doors = self.doors_wakeup(now);
+        let directs = self.directs.next_wakeup(now);
         refusals
             .into_iter()
             .chain(leaving)
             .chain(closing)
             .chain(groups)
             .chain(doors)
+            .chain(directs)
             .min()
     }
 
@@ -245,12 +257,14 @@ impl Engine {
             + self.leaving.len()
             + self.closing.len()
             + self.door_talks()
+            + self.directs.unfinished()
     }
 
     /// What is known about an open group.
     #[must_use]
     pub fn view(&self, replica: &ReplicaId) -> Option<GroupView<'_>> {
-        self.groups.get(replica).map(GroupView::of)
+        let state = self.groups.get(replica)?;
+        Some(GroupView::of(state, &self.directs, replica))
     }
 
     /// Everything that time alone makes due. Cheap when nothing is.
@@ -295,6 +309,7 @@ impl Engine {
             self.tick_presence(replica, now);
         }
         self.tick_doors(now);
+        self.tick_directs(now);
     }
 
     fn operation(&mut self, operation: Operation) -> OperationId {

@@ -7,6 +7,7 @@ mod certificate;
 mod clocks;
 pub mod cloud;
 pub mod deferred;
+pub mod direct;
 pub mod discovery;
 pub mod door;
 pub mod engine;

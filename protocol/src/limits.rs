@@ -9,7 +9,7 @@ use std::{fmt, time::Duration};
 use crate::{
     admission, binding, deferred,
     discovery::schedule,
-    engine::{self, gate, group, hear, quota, sync},
+    engine::{self, direct, gate, group, hear, quota, sync},
     neighbours, reconcile, roster, wire,
 };
 
@@ -129,6 +129,16 @@ pub const TABLE: &[Limit] = limits! {
     quota::NOTICE_INTERVAL, Time, "", "between two words about one member's flood";
     quota::MAX_BUCKETS, Count, "", "members whose use is remembered";
     roster::MAX_PER_SIGNER, Count, "", "memberships for others, and revocations, of one signer that count";
+    engine::MAX_DIRECTS_PER_GROUP, Count, "", "direct connections of one group";
+    engine::MAX_DIRECTS, Count, "", "direct connections of a node";
+    engine::MAX_DIRECTS_PER_MEMBER, Count, "", "direct connections with one member in one group";
+    engine::MAX_DIRECTS_OPENING, Count, "", "direct connections being opened at once in one group";
+    engine::MAX_DIRECT_PLACES, Count, "", "places at which a member is tried";
+    engine::DIRECT_PATIENCE, Time, "", "an attempt at one place has failed";
+    engine::DIRECT_EXPECTED, Time, "", "the stream that was accepted is waited for no longer";
+    direct::MAX_DIRECT_REFUSALS, Count, "", "silent refusals of direct connections that wait";
+    wire::direct::MAX_DIRECT_FRAME_BYTES, Bytes, "", "question about a direct connection, and answer";
+    wire::direct::MAX_DIRECT_MESSAGE_BYTES, Bytes, "", "message on a direct connection";
 };
 
 #[cfg(test)]
@@ -162,5 +172,8 @@ mod tests {
         assert!(sync::PERIOD > reconcile::STALL_TIMEOUT);
         assert!(group::ENTRY_LIFETIME > schedule::LAST_SEARCH_SPACING);
         assert!(group::SWEEP_INTERVAL < group::RENEWAL);
+        const { assert!(engine::MAX_DIRECTS_PER_MEMBER < engine::MAX_DIRECTS_PER_GROUP) };
+        const { assert!(engine::MAX_DIRECTS_PER_GROUP < engine::MAX_DIRECTS) };
+        assert!(engine::DIRECT_EXPECTED < engine::DIRECT_PATIENCE);
     }
 }

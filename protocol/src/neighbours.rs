@@ -454,7 +454,7 @@ mod tests {
             until: NOW + Duration::from_secs(3_600),
             addresses: Vec::new(),
             neighbours: 0,
-            handle: Handle::of([number; 32]),
+            handle: Handle::new([number; 32]),
         }
     }
 

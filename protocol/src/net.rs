@@ -5,9 +5,13 @@
     reason = "the derived event enum repeats the fields, which are documented"
 )]
 pub mod behaviour;
+pub mod direct;
+mod direct_stream;
 pub mod group_net;
 pub mod kad;
 pub mod knock;
 mod reach;
 pub mod translate;
 pub mod transport;
+
+pub use direct_stream::{DirectReader, DirectStream, DirectWriter};

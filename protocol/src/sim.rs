@@ -36,6 +36,7 @@
 
 mod dht;
 mod dial;
+mod direct;
 mod disk;
 mod group;
 mod members;
@@ -170,6 +171,7 @@ pub struct World {
     exchanges: BTreeMap<ExchangeNumber, Exchange>,
     next_exchange: ExchangeNumber,
     links: BTreeMap<[u8; 32], Link>,
+    directs: direct::Directs,
     dht: BTreeMap<[u8; 32], VerifiedSet>,
     counts: Counts,
     trace: Sha256,
@@ -199,6 +201,7 @@ impl World {
             exchanges: BTreeMap::new(),
             next_exchange: 1,
             links: BTreeMap::new(),
+            directs: direct::Directs::default(),
             dht: BTreeMap::new(),
             counts: Counts::default(),
             trace: Sha256::new(),

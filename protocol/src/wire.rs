@@ -5,6 +5,7 @@
 //! wrapping described here is ours to encode.
 
 pub mod admission;
+pub mod direct;
 pub mod door;
 pub mod link;
 

@@ -19,17 +19,14 @@ pub const HANDLE_BYTES: usize = 32;
 pub struct Handle([u8; HANDLE_BYTES]);
 
 impl Handle {
+    pub(crate) const fn new(bytes: [u8; HANDLE_BYTES]) -> Self {
+        Self(bytes)
+    }
+
     /// The bytes that go in front of every stream of the link.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; HANDLE_BYTES] {
         &self.0
-    }
-}
-
-#[cfg(test)]
-impl Handle {
-    pub(crate) const fn of(bytes: [u8; HANDLE_BYTES]) -> Self {
-        Self(bytes)
     }
 }
 
@@ -120,7 +117,7 @@ impl ReplyKeys {
         Self {
             answer: SealingKey(expand(&hkdf, b"answer")),
             confirm: SealingKey(expand(&hkdf, b"confirm")),
-            handle: Handle(expand(&hkdf, b"handle")),
+            handle: Handle::new(expand(&hkdf, b"handle")),
         }
     }
 

@@ -202,11 +202,12 @@ impl Engine {
         }
     }
 
-    pub(super) fn on_connected(&mut self, peer: PeerId, _now: Now) {
+    pub(super) fn on_connected(&mut self, peer: PeerId, now: Now) {
         self.connected.insert(peer);
         for replica in self.approaching(&peer) {
             self.ask_admission(replica, peer);
         }
+        self.direct_connected(peer, now);
     }
 
     pub(super) fn on_dial_failed(&mut self, peer: PeerId, now: Now) {

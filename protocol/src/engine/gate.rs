@@ -343,6 +343,8 @@ impl Engine {
             handle: admitted.handle,
         });
         self.learn_shown(replica, admitted.gmc.clone(), now);
+        let member = admitted.gmc.subject();
+        self.renew_directs(replica, &peer, &member, admitted.until);
         if !renewed {
             self.emit(Event::NeighbourConnected {
                 replica,

@@ -15,13 +15,14 @@ use peerage_records::{
 
 use super::{
     ConnectFailure, Engine, Event, Now, OpenGroup, Output, Status, connecting::Attempts,
-    presence::Presence, quota::Quota, sync::Sync,
+    direct::Directs, presence::Presence, quota::Quota, sync::Sync,
 };
 use crate::{
     admission::{Gate, Presented, is_chooser},
     binding::NodeBinding,
     cloud::Cloud,
     deferred::Deferred,
+    direct::{DirectEnd, DirectView},
     discovery::{PublishSchedule, Rendezvous, SearchSchedule},
     gmc::VerifiedGmc,
     group::GroupKey,
@@ -110,6 +111,10 @@ pub struct GroupView<'a> {
     pub presence_forced: bool,
     /// How far it has got with being online.
     pub status: Status,
+    /// The direct connections that are open or being opened from here. They are no neighbours.
+    pub directs: Vec<DirectView>,
+    /// Whether an application here accepts direct connections.
+    pub listens_direct: bool,
 }
 
 impl GroupView<'_> {
@@ -121,7 +126,7 @@ impl GroupView<'_> {
 }
 
 impl<'a> GroupView<'a> {
-    pub(super) fn of(state: &'a GroupState) -> Self {
+    pub(super) fn of(state: &'a GroupState, directs: &Directs, replica: &ReplicaId) -> Self {
         Self {
             group: &state.group,
             gmc: &state.gmc,
@@ -135,6 +140,8 @@ impl<'a> GroupView<'a> {
             attributes: state.presence.attributes.as_deref(),
             presence_forced: state.presence.is_forced(),
             status: state.status(),
+            directs: directs.views(replica),
+            listens_direct: directs.listens(replica),
         }
     }
 }
@@ -313,6 +320,12 @@ impl Engine {
         let peers: Vec<PeerId> = state.neighbours.iter().map(|(peer, _)| *peer).collect();
         // Who is a member no more has just said so, or passes on who did.
         let out = state.roster.get(&state.me()).is_none();
+        let end = if out {
+            DirectEnd::Removed
+        } else {
+            DirectEnd::GroupClosed
+        };
+        self.end_directs(replica, end, now);
         self.withdraw(replica, now);
         let lingers = self.say_goodbye(replica, now) || out;
         self.end_attempts(replica);

@@ -198,6 +198,8 @@ pub enum Input {
         /// What was removed; or why nothing was.
         result: Result<Vec<store::Change>, StoreFailure>,
     },
+    /// Something about direct connections.
+    Direct(super::DirectInput),
     /// Something about a group's door.
     Door(super::DoorInput),
     /// Time has passed.

@@ -172,6 +172,8 @@ pub enum Output {
         verdict: Verdict,
     },
 
+    /// Something about direct connections.
+    Direct(super::DirectOutput),
     /// Stretch a password, where that disturbs nobody, and hand in what comes of it.
     Stretch(Box<super::Stretch>),
 
@@ -459,6 +461,8 @@ pub enum Event {
         /// `stored`, `same` or `superseded`.
         outcome: &'static str,
     },
+    /// Something about direct connections.
+    Direct(super::DirectEvent),
     /// Something about a group's door.
     Door(super::DoorEvent),
     /// The store failed while keeping records of others.

@@ -266,9 +266,10 @@ impl Engine {
         }
     }
 
-    /// Cuts the links of whoever is no member any more, and lets the others' go on with the
+    /// Cuts the links and direct connections of whoever is no member any more, and lets the others' go on with the
     /// credential that counts.
     pub(super) fn judge_links(&mut self, replica: ReplicaId, now: Now) {
+        self.judge_directs(replica, now);
         let Some(state) = self.groups.get_mut(&replica) else {
             return;
         };

@@ -7,7 +7,7 @@ use libp2p::{
     swarm::NetworkBehaviour,
 };
 
-use super::{group_net, kad, knock};
+use super::{direct, group_net, kad, knock};
 use crate::cloud::Cloud;
 
 /// Connections in all: each costs about 200 KB with QUIC's buffers, so 100 MB at most.
@@ -40,6 +40,8 @@ pub struct Behaviour {
     pub(super) kad: kad::Behaviour,
     /// Asks the chooser of a pair for an admission exchange.
     pub(super) knocks: knock::Behaviour,
+    /// Asks for direct connections.
+    pub(super) directs: direct::Behaviour,
     /// All groups, each behind the gate.
     pub(super) groups: group_net::GroupNet,
 }
@@ -69,6 +71,7 @@ impl Behaviour {
             ping: ping::Behaviour::new(ping::Config::new().with_interval(PING_INTERVAL)),
             kad: kad::behaviour(local, &Cloud::global(), clock),
             knocks: knock::behaviour(),
+            directs: direct::behaviour(),
             groups: group_net::GroupNet::new(group_net::Config::default()),
         }
     }

@@ -15,10 +15,13 @@
 //! 2. When it has convinced us, [`GroupNet::open`] the link on the connection the exchange ran on. The
 //!    two sides need not do so at the same time.
 //! 3. [`GroupNet::publish`] and [`GroupNet::report`] for gossip, [`GroupNet::send_frame`] for bulk.
-//! 4. [`GroupNet::close`] when the membership ends; after [`Event::LinkClosed`] start over.
+//! 4. [`GroupNet::expect_direct`] on one side and [`GroupNet::open_direct`] on the other for a stream
+//!    that belongs to applications; [`GroupNet::close_direct`] cuts it.
+//! 5. [`GroupNet::close`] when the membership ends; after [`Event::LinkClosed`] start over.
 
 mod allowance;
 mod behaviour;
+mod directs;
 mod exchange;
 mod exchanges;
 mod framing;
@@ -37,7 +40,7 @@ use std::{
 };
 
 use libp2p::{
-    PeerId,
+    Multiaddr, PeerId,
     core::ConnectedPoint,
     gossipsub::{self, MessageAcceptance},
     swarm::{ConnectionId, NotifyHandler, ToSwarm},
@@ -48,11 +51,14 @@ pub use gossip::{MAX_GOSSIP_BYTES, gossip_config, message_id};
 pub use libp2p::gossipsub::MessageId;
 pub use upgrade::PROTOCOL;
 
+use directs::Directs;
 use exchanges::Exchanges;
 use gate::Gate;
 use gossip::{Instance, Woken};
 use handler::Command;
 use outbox::Outbox;
+
+use crate::direct;
 
 /// The longest frame of an admission exchange: a chain of 24 certificates is about 8 KiB.
 pub const MAX_EXCHANGE_FRAME_BYTES: usize = 32 * 1024;
@@ -286,6 +292,18 @@ pub enum Event {
         /// How many messages it will not get by gossip.
         dropped: usize,
     },
+    /// The stream of a direct connection is there: see [`GroupNet::take_direct`].
+    DirectOpened {
+        /// The connection.
+        id: direct::ConnectionId,
+        /// Where the other side is.
+        address: Option<Multiaddr>,
+    },
+    /// The stream of a direct connection could not be opened.
+    DirectFailed {
+        /// The connection.
+        id: direct::ConnectionId,
+    },
     /// The peer did what no honest one does; told once per connection and kind.
     Misbehaved {
         /// Who.
@@ -303,6 +321,7 @@ pub struct GroupNet {
     endpoints: HashMap<ConnectionId, ConnectedPoint>,
     outboxes: HashMap<(GroupId, PeerId), Outbox>,
     exchanges: Exchanges,
+    directs: Directs,
     ids: Arc<AtomicU64>,
     /// Messages that gossip has given an id, and how many of them we published.
     bodies: Arc<AtomicU64>,
@@ -322,6 +341,7 @@ impl GroupNet {
             endpoints: HashMap::new(),
             outboxes: HashMap::new(),
             exchanges: Exchanges::default(),
+            directs: Directs::default(),
             ids: Arc::default(),
             bodies: Arc::default(),
             published: 0,
@@ -374,6 +394,7 @@ impl GroupNet {
         for peer in peers {
             self.close(group, &peer);
         }
+        self.close_directs(group);
         self.gate.remove_group(group);
         self.instances.remove(group);
     }
@@ -561,6 +582,8 @@ impl fmt::Debug for Event {
                 peer,
                 dropped,
             } => write!(f, "Slow({}, {peer}, {dropped} dropped)", group.short()),
+            Self::DirectOpened { id, .. } => write!(f, "DirectOpened({id})"),
+            Self::DirectFailed { id } => write!(f, "DirectFailed({id})"),
             Self::Misbehaved { peer, what } => write!(f, "Misbehaved({peer}, {what:?})"),
         }
     }

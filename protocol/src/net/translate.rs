@@ -2,6 +2,8 @@
 //!
 //! The only file that sees both worlds.
 
+mod direct;
+
 use std::{
     collections::{HashMap, VecDeque},
     time::Duration,
@@ -32,7 +34,7 @@ use super::{
 use crate::{
     cloud::Cloud,
     discovery::{self, EntrySet, Progress},
-    engine::{CommandId, ConnectFailure, Input, Output, Verdict, split_peer},
+    engine::{CommandId, ConnectFailure, DirectInput, Input, Output, Verdict, split_peer},
     wire::admission::MAX_ADDRESSES,
 };
 
@@ -59,6 +61,7 @@ pub struct Network {
     lookups: HashMap<QueryId, Lookup>,
     /// Connections being made to addresses that an application named.
     named: HashMap<ConnectionId, Named>,
+    directs: direct::Directs,
     reached_cloud: bool,
     /// Every peer with a connection.
     peers: HashMap<PeerId, Peer>,
@@ -87,30 +90,37 @@ struct Lookup {
 struct Peer {
     /// From how far away it connected first.
     seen: Reach,
-    knocks: Knocks,
+    knocks: Allowance,
+    asks: Allowance,
 }
 
-/// Knocks a peer may still make: a burst, and then one every few seconds.
+/// How often a peer may still do something that costs us: a burst, and then once in a while.
 #[derive(Debug)]
-struct Knocks {
+struct Allowance {
+    burst: u32,
+    interval: Duration,
     left: u32,
-    since: Timestamp,
+    /// When it last earned something, once it has begun.
+    since: Option<Timestamp>,
 }
 
-impl Knocks {
-    fn full(now: Timestamp) -> Self {
+impl Allowance {
+    fn new(burst: u32, interval: Duration) -> Self {
         Self {
-            left: MAX_KNOCKS,
-            since: now,
+            burst,
+            interval,
+            left: burst,
+            since: None,
         }
     }
 
     fn take(&mut self, now: Timestamp) -> bool {
-        let earned = now.since(self.since).as_millis() / KNOCK_INTERVAL.as_millis();
+        let since = *self.since.get_or_insert(now);
+        let earned = now.since(since).as_millis() / self.interval.as_millis();
         if earned > 0 {
-            let earned = u32::try_from(earned).unwrap_or(MAX_KNOCKS);
-            self.left = self.left.saturating_add(earned).min(MAX_KNOCKS);
-            self.since = now;
+            let earned = u32::try_from(earned).unwrap_or(self.burst);
+            self.left = self.left.saturating_add(earned).min(self.burst);
+            self.since = Some(now);
         }
         if self.left == 0 {
             return false;
@@ -177,6 +187,7 @@ impl Network {
             announces: HashMap::new(),
             lookups: HashMap::new(),
             named: HashMap::new(),
+            directs: direct::Directs::default(),
             reached_cloud: false,
             peers: HashMap::new(),
             blocked: VecDeque::new(),
@@ -391,6 +402,7 @@ impl Network {
             }
             Output::Announce { replica, key, set } => self.announce(replica, key, &set),
             Output::LookUp { replica, key } => self.look_up(replica, key),
+            Output::Direct(output) => self.carry_out_direct(output),
             other @ (Output::Put { .. }
             | Output::Stretch(_)
             | Output::Read { .. }
@@ -519,13 +531,18 @@ impl Network {
                 self.counts.connections_opened += 1;
                 if num_established.get() == 1 {
                     let seen = Reach::of(endpoint.get_remote_address()).unwrap_or(Reach::Global);
-                    let knocks = Knocks::full(self.clock.now());
-                    self.peers.insert(peer_id, Peer { seen, knocks });
+                    let peer = Peer {
+                        seen,
+                        knocks: Allowance::new(MAX_KNOCKS, KNOCK_INTERVAL),
+                        asks: direct::asks(),
+                    };
+                    self.peers.insert(peer_id, peer);
                     self.inputs.push_back(Input::PeerConnected(peer_id));
                 }
                 if let Some(attempt) = self.named.remove(&connection_id) {
                     self.answer_dial(attempt, Ok(peer_id));
                 }
+                self.direct_dial_ended(connection_id, Ok(peer_id));
             }
             SwarmEvent::ConnectionClosed {
                 peer_id,
@@ -544,6 +561,7 @@ impl Network {
             } => {
                 self.counts.dials_failed += 1;
                 self.address_failed(connection_id, &error);
+                self.direct_dial_ended(connection_id, Err(&error));
                 if let Some(peer) = peer_id {
                     tracing::debug!(%peer, %error, "dial failed");
                     if !self.swarm.is_connected(&peer) {
@@ -600,6 +618,7 @@ impl Network {
                     });
                 }
             }
+            BehaviourEvent::Directs(event) => self.on_direct_event(event),
             BehaviourEvent::Knocks(_)
             | BehaviourEvent::Identify(_)
             | BehaviourEvent::Ping(_)
@@ -631,6 +650,12 @@ impl Network {
                 bytes,
             },
             group_net::Event::Frame { group, peer, frame } => Input::Frame { group, peer, frame },
+            group_net::Event::DirectOpened { id, address } => {
+                Input::Direct(DirectInput::StreamOpened { id, address })
+            }
+            group_net::Event::DirectFailed { id } => {
+                Input::Direct(DirectInput::StreamFailed { id })
+            }
             group_net::Event::Misbehaved { peer, what } => {
                 tracing::debug!(%peer, ?what, "peer broke the protocol");
                 self.block(peer);

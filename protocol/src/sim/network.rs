@@ -63,6 +63,7 @@ pub(super) enum Travelling {
     LinkPatience(GroupId, [u8; 32], usize),
     LinkGone(GroupId, [u8; 32], usize),
     Gossip(GroupId, NodeIndex, NodeIndex, Vec<u8>),
+    Direct(super::direct::Travelling),
 }
 
 impl World {
@@ -146,6 +147,7 @@ impl World {
                     self.flood(node, group, source, &bytes);
                 }
             }
+            Output::Direct(output) => self.carry_out_direct(node, output),
             // As the real node does it: beside the engine, and for a while.
             Output::Stretch(stretch) => {
                 self.tell_later(Duration::from_millis(300), node, stretch.run());
@@ -215,6 +217,7 @@ impl World {
                 }
             }
             Travelling::LinkGone(group, handle, side) => self.lose_link(group, handle, side),
+            Travelling::Direct(travelling) => self.direct_arrives(travelling),
             Travelling::Gossip(group, from, to, bytes) => self.on_gossip(group, from, to, bytes),
         }
     }
@@ -277,7 +280,7 @@ impl World {
         self.connections.contains(&pair(a, b))
     }
 
-    fn connected_to(&self, node: NodeIndex, peer: &PeerId) -> Option<NodeIndex> {
+    pub(super) fn connected_to(&self, node: NodeIndex, peer: &PeerId) -> Option<NodeIndex> {
         self.node_of(peer)
             .filter(|other| self.are_connected(node, *other))
     }
@@ -288,7 +291,7 @@ impl World {
             return;
         }
         let delays = [self.detection_delay(), self.detection_delay()];
-        for (delay, (node, other)) in delays.into_iter().zip([(a, b), (b, a)]) {
+        for (delay, (node, other)) in delays.iter().copied().zip([(a, b), (b, a)]) {
             let gone: Vec<(GroupId, [u8; 32])> = self.nodes[node]
                 .network
                 .links
@@ -303,6 +306,7 @@ impl World {
             let peer = self.nodes[other].peer;
             self.tell_later(delay, node, Input::PeerDisconnected(peer));
         }
+        self.tear_directs(a, b, delays);
         let numbers: Vec<ExchangeNumber> = self
             .exchanges
             .iter()

@@ -23,6 +23,7 @@ use super::{
     link::NewLink,
     outbox::Outbox,
 };
+use crate::direct;
 
 impl GroupNet {
     /// Carries out steps that install no new link.
@@ -246,12 +247,28 @@ impl GroupNet {
                     self.tell(Event::ExchangeEnded { id, peer });
                 }
             }
+            Notice::Direct { id, stream } => self.direct_noticed(id, connection, stream),
             Notice::Misbehaved(what) => self.tell(Event::Misbehaved { peer, what }),
         }
     }
 
-    fn handler(&self) -> MuxHandler {
-        MuxHandler::new(self.ids.clone(), self.config.exchange_lifetime)
+    /// Drops what the engine was about to be told of a direct connection that it has just closed.
+    pub(super) fn forget_direct(&mut self, id: direct::ConnectionId) {
+        self.pending.retain(|event| {
+            !matches!(event, ToSwarm::GenerateEvent(
+                Event::DirectOpened { id: of, .. } | Event::DirectFailed { id: of }
+            ) if *of == id)
+        });
+    }
+
+    fn handler(&self, peer: PeerId) -> MuxHandler {
+        let expected = self.directs.expected.clone();
+        MuxHandler::new(
+            self.ids.clone(),
+            self.config.exchange_lifetime,
+            peer,
+            expected,
+        )
     }
 }
 
@@ -262,22 +279,22 @@ impl NetworkBehaviour for GroupNet {
     fn handle_established_inbound_connection(
         &mut self,
         _: ConnectionId,
-        _: PeerId,
+        peer: PeerId,
         _: &Multiaddr,
         _: &Multiaddr,
     ) -> Result<THandler<Self>, ConnectionDenied> {
-        Ok(self.handler())
+        Ok(self.handler(peer))
     }
 
     fn handle_established_outbound_connection(
         &mut self,
         _: ConnectionId,
-        _: PeerId,
+        peer: PeerId,
         _: &Multiaddr,
         _: Endpoint,
         _: PortUse,
     ) -> Result<THandler<Self>, ConnectionDenied> {
-        Ok(self.handler())
+        Ok(self.handler(peer))
     }
 
     fn on_swarm_event(&mut self, event: FromSwarm<'_>) {
@@ -292,6 +309,7 @@ impl NetworkBehaviour for GroupNet {
                 let steps = self.gate.disconnected(closed.connection_id);
                 self.carry_out(steps);
                 self.endpoints.remove(&closed.connection_id);
+                self.directs_disconnected(closed.connection_id);
                 for (id, peer) in self.exchanges.disconnected(closed.connection_id) {
                     self.tell(Event::ExchangeEnded { id, peer });
                 }

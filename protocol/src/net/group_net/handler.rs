@@ -19,17 +19,21 @@ use futures::{
     stream::FuturesUnordered,
 };
 use futures_timer::Delay;
-use libp2p::swarm::{
-    ConnectionHandler, ConnectionHandlerEvent, Stream, SubstreamProtocol,
-    handler::{
-        ConnectionEvent, DialUpgradeError, FullyNegotiatedInbound, FullyNegotiatedOutbound,
-        InboundUpgradeSend, UpgradeInfoSend,
+use libp2p::{
+    PeerId,
+    swarm::{
+        ConnectionHandler, ConnectionHandlerEvent, Stream, SubstreamProtocol,
+        handler::{
+            ConnectionEvent, DialUpgradeError, FullyNegotiatedInbound, FullyNegotiatedOutbound,
+            InboundUpgradeSend, UpgradeInfoSend,
+        },
     },
 };
 
 use super::{
-    ExchangeId, LinkLoss, Misbehaviour,
+    ExchangeId, LinkHandle, LinkLoss, Misbehaviour,
     allowance::Allowance,
+    directs::Expected,
     exchange::{Exchange, ExchangeEvent, Opener, QUEUE_BYTES},
     gate::{Epoch, LinkId},
     gossip::{Inner, InnerIn, InnerInbound, InnerInboundStream, InnerOut},
@@ -37,6 +41,7 @@ use super::{
     outbox::Outbox,
     upgrade::{Asked, Inbound, Kind, Opened, Outbound, Permit, accept, refuse},
 };
+use crate::direct;
 
 /// Inbound sub-streams that may be between their first byte and our answer, and exchanges of the
 /// other side that may run, at the same time. A member opens few at once, a stranger needs none.
@@ -77,6 +82,11 @@ pub enum Command {
     Exchange {
         id: ExchangeId,
         outbox: Outbox,
+    },
+    /// Open the stream of a direct connection.
+    Direct {
+        id: direct::ConnectionId,
+        handle: LinkHandle,
     },
 }
 
@@ -120,6 +130,11 @@ pub enum Notice {
     ExchangeEnded {
         id: ExchangeId,
     },
+    /// The stream of a direct connection, opened or accepted; `None` when that failed.
+    Direct {
+        id: direct::ConnectionId,
+        stream: Option<Stream>,
+    },
     Misbehaved(Misbehaviour),
 }
 
@@ -129,9 +144,14 @@ pub enum Purpose {
     Exchange(ExchangeId),
     Channel(LinkId),
     Gossip(LinkId, Epoch),
+    Direct(direct::ConnectionId),
 }
 
 pub struct MuxHandler {
+    peer: PeerId,
+    expected: Expected,
+    /// Direct connections whose stream is to be opened.
+    directs: VecDeque<(direct::ConnectionId, LinkHandle)>,
     links: Vec<Link>,
     exchanges: Vec<Exchange>,
     /// Exchanges whose stream is to be opened.
@@ -163,11 +183,20 @@ enum Answer {
     Refused,
     Gossip(LinkId, Epoch, Option<InnerInboundStream>),
     Channel(LinkId, Option<Stream>),
+    Direct(direct::ConnectionId, Option<Stream>),
 }
 
 impl MuxHandler {
-    pub(super) fn new(ids: Arc<AtomicU64>, exchange_lifetime: Duration) -> Self {
+    pub(super) fn new(
+        ids: Arc<AtomicU64>,
+        exchange_lifetime: Duration,
+        peer: PeerId,
+        expected: Expected,
+    ) -> Self {
         Self {
+            peer,
+            expected,
+            directs: VecDeque::new(),
             links: Vec::new(),
             exchanges: Vec::new(),
             requested: VecDeque::new(),
@@ -212,12 +241,18 @@ impl MuxHandler {
                 let id = link.id;
                 if link.admit_channel() {
                     self.answer(Answer::Channel(id, None), permit, async move {
-                        Answer::Channel(id, accept_channel(stream).await)
+                        Answer::Channel(id, accept_plain(stream).await)
                     });
                 } else {
                     self.refuse(stream, permit);
                 }
             }
+            (Some(Kind::Direct), _) => match self.expected.take(&self.peer, &header.handle) {
+                Some(id) => self.answer(Answer::Direct(id, None), permit, async move {
+                    Answer::Direct(id, accept_plain(stream).await)
+                }),
+                None => self.refuse(stream, permit),
+            },
             (None, _) | (_, None) => self.refuse(stream, permit),
         }
     }
@@ -282,6 +317,7 @@ impl MuxHandler {
                     link.channel_accepted(stream);
                 }
             }
+            Answer::Direct(id, stream) => self.notices.push_back(Notice::Direct { id, stream }),
         }
     }
 
@@ -302,6 +338,10 @@ impl MuxHandler {
                 if let Some(link) = self.link(link) {
                     link.gossip_opened(epoch, stream);
                 }
+            }
+            (Opened::Direct(stream), Purpose::Direct(id)) => {
+                let stream = Some(stream);
+                self.notices.push_back(Notice::Direct { id, stream });
             }
             // A stream is upgraded for the purpose it was requested with.
             _ => {}
@@ -328,13 +368,14 @@ impl MuxHandler {
                     link.open_failed(Kind::Gossip, epoch);
                 }
             }
+            Purpose::Direct(id) => self.notices.push_back(Notice::Direct { id, stream: None }),
         }
     }
 
     fn settled(&mut self, purpose: Purpose) {
         match purpose {
             Purpose::Exchange(_) => {}
-            Purpose::Channel(_) | Purpose::Gossip(..) => self.opening -= 1,
+            Purpose::Channel(_) | Purpose::Gossip(..) | Purpose::Direct(_) => self.opening -= 1,
         }
     }
 
@@ -345,11 +386,17 @@ impl MuxHandler {
         if self.opening >= MAX_OPENING {
             return None;
         }
+        if let Some((id, handle)) = self.directs.pop_front() {
+            self.opening += 1;
+            return Some((Outbound::Direct(handle), Purpose::Direct(id)));
+        }
         let request = self.links.iter_mut().find_map(|link| {
             let outbound = link.next_request()?;
             let purpose = match outbound {
                 Outbound::Gossip(_, epoch, _) => Purpose::Gossip(link.id, epoch),
-                Outbound::Channel(_) | Outbound::Exchange => Purpose::Channel(link.id),
+                Outbound::Channel(_) | Outbound::Exchange | Outbound::Direct(_) => {
+                    Purpose::Channel(link.id)
+                }
             };
             Some((outbound, purpose))
         })?;
@@ -439,7 +486,7 @@ async fn accept_gossip(mut stream: Stream, upgrade: InnerInbound) -> Option<Inne
         .ok()
 }
 
-async fn accept_channel(mut stream: Stream) -> Option<Stream> {
+async fn accept_plain(mut stream: Stream) -> Option<Stream> {
     accept(&mut stream).await.ok()?;
     Some(stream)
 }
@@ -461,7 +508,7 @@ impl ConnectionHandler for MuxHandler {
     }
 
     fn connection_keep_alive(&self) -> bool {
-        !self.links.is_empty() || !self.exchanges.is_empty()
+        !self.links.is_empty() || !self.exchanges.is_empty() || !self.directs.is_empty()
     }
 
     fn on_behaviour_event(&mut self, command: Command) {
@@ -483,6 +530,7 @@ impl ConnectionHandler for MuxHandler {
                 self.exchanges.push(exchange);
                 self.requested.push_back(id);
             }
+            Command::Direct { id, handle } => self.directs.push_back((id, handle)),
         }
     }
 
@@ -547,6 +595,7 @@ impl fmt::Debug for Command {
                 .field(event)
                 .finish(),
             Self::Exchange { id, .. } => f.debug_tuple("Exchange").field(id).finish(),
+            Self::Direct { id, .. } => f.debug_tuple("Direct").field(id).finish(),
         }
     }
 }
@@ -574,6 +623,7 @@ impl fmt::Debug for Notice {
                 .field(&frame.len())
                 .finish(),
             Self::ExchangeEnded { id } => f.debug_tuple("ExchangeEnded").field(id).finish(),
+            Self::Direct { id, .. } => f.debug_tuple("Direct").field(id).finish(),
             Self::Misbehaved(what) => f.debug_tuple("Misbehaved").field(what).finish(),
         }
     }

@@ -52,6 +52,7 @@ pub(super) enum Kind {
     Exchange,
     Gossip,
     Channel,
+    Direct,
 }
 
 impl Kind {
@@ -60,6 +61,7 @@ impl Kind {
             Self::Exchange => 1,
             Self::Gossip => 2,
             Self::Channel => 3,
+            Self::Direct => 4,
         }
     }
 
@@ -68,6 +70,7 @@ impl Kind {
             1 => Some(Self::Exchange),
             2 => Some(Self::Gossip),
             3 => Some(Self::Channel),
+            4 => Some(Self::Direct),
             _ => None,
         }
     }
@@ -191,6 +194,8 @@ pub enum Outbound {
     Exchange,
     Channel(LinkHandle),
     Gossip(LinkHandle, Epoch, InnerOutbound),
+    /// The handle is that of the direct connection.
+    Direct(LinkHandle),
 }
 
 /// A sub-stream the other side has accepted.
@@ -199,6 +204,7 @@ pub enum Opened {
     Exchange(Stream),
     Channel(Stream),
     Gossip(InnerOutboundStream),
+    Direct(Stream),
 }
 
 impl fmt::Debug for Outbound {
@@ -207,6 +213,7 @@ impl fmt::Debug for Outbound {
             Self::Exchange => "Exchange",
             Self::Channel(_) => "Channel",
             Self::Gossip(..) => "Gossip",
+            Self::Direct(_) => "Direct",
         })
     }
 }
@@ -217,6 +224,7 @@ impl fmt::Debug for Opened {
             Self::Exchange(_) => "Exchange",
             Self::Channel(_) => "Channel",
             Self::Gossip(_) => "Gossip",
+            Self::Direct(_) => "Direct",
         })
     }
 }
@@ -247,6 +255,10 @@ impl OutboundUpgrade<Stream> for Outbound {
                 Self::Channel(handle) => {
                     ask(&mut stream, Header::encode(Kind::Channel, &handle, 0)).await?;
                     Ok(Opened::Channel(stream))
+                }
+                Self::Direct(handle) => {
+                    ask(&mut stream, Header::encode(Kind::Direct, &handle, 0)).await?;
+                    Ok(Opened::Direct(stream))
                 }
                 Self::Gossip(handle, epoch, inner) => {
                     ask(&mut stream, Header::encode(Kind::Gossip, &handle, epoch)).await?;
@@ -282,7 +294,7 @@ mod tests {
 
     #[test]
     fn a_header_survives_the_wire() {
-        for kind in [Kind::Exchange, Kind::Gossip, Kind::Channel] {
+        for kind in [Kind::Exchange, Kind::Gossip, Kind::Channel, Kind::Direct] {
             let header = Header::decode(&Header::encode(kind, &LinkHandle([9; 32]), 0x0102_0304));
 
             assert_eq!(header.kind, Some(kind));
@@ -307,7 +319,7 @@ mod tests {
             (0..=u8::MAX)
                 .filter(|b| Kind::from_byte(*b).is_none())
                 .count()
-                == 253
+                == 252
         );
     }
 }
