@@ -48,8 +48,11 @@ impl Engine {
             return Err(DirectFailure::UnknownMember);
         }
         let ourselves = *member == state.me();
-        let named = if places.is_empty() {
-            known_places(state, member, now)
+        let named: Vec<Place> = if places.is_empty() {
+            let elsewhere = |place: &Place| place.peer != Some(self.local);
+            let mut known = known_places(state, member, now);
+            known.retain(elsewhere);
+            known
         } else {
             places.into_iter().flat_map(one_each).collect()
         };

@@ -262,7 +262,7 @@ impl Link {
         match kind {
             Kind::Gossip if epoch == self.epoch => self.gossip.failed(),
             Kind::Channel => self.channel.failed(),
-            Kind::Gossip | Kind::Exchange => {}
+            Kind::Gossip | Kind::Exchange | Kind::Direct => {}
         }
     }
 
