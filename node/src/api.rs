@@ -14,10 +14,13 @@ use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub(crate) use extract::segment;
+pub use once::{KEPT_FOR, MAX_ANSWERS, MAX_ANSWERS_BYTES, MAX_AT_ONCE, MAX_KEY_CHARS};
 
 use crate::{Error, Node};
 
+mod document;
 mod doors;
+mod errors;
 #[allow(unused_qualifications, reason = "in what utoipa's macro writes")]
 mod events;
 mod extract;
@@ -28,6 +31,8 @@ mod invitations;
 mod layers;
 mod members;
 mod node;
+mod once;
+mod page;
 mod properties;
 #[allow(unused_qualifications, reason = "in what utoipa's macro writes")]
 mod records;
@@ -58,6 +63,7 @@ struct Api {
     stop: CancellationToken,
     requests: Arc<Semaphore>,
     streams: Arc<Semaphore>,
+    answers: Arc<once::Answers>,
     document: Arc<str>,
 }
 
@@ -80,6 +86,7 @@ struct Api {
         (name = "group-key", description = "The group's own key, for the day a disk is lost"),
         (name = "records", description = "What the members of a group share"),
         (name = "events", description = "What happens in a group"),
+        (name = "errors", description = "What can go wrong, and what to do then"),
     )
 )]
 struct Document;
@@ -101,8 +108,9 @@ impl Server {
     /// [`Error::SocketInUse`] when a daemon answers on it, or when it cannot be made.
     pub fn bind(node: Node, path: &Path, stop: CancellationToken) -> Result<Self, Error> {
         let listener = socket::Listener::bind(path)?;
-        let (router, document) = routes().split_for_parts();
-        let document = document
+        let answers = once::Answers::open(node.folder())?;
+        let (router, _) = routes().split_for_parts();
+        let document = openapi()
             .to_json()
             .map_err(|error| Error::Internal(error.to_string()))?;
         let api = Api {
@@ -110,12 +118,14 @@ impl Server {
             stop: stop.clone(),
             requests: Arc::new(Semaphore::new(MAX_REQUESTS)),
             streams: Arc::new(Semaphore::new(MAX_STREAMS)),
+            answers,
             document: document.into(),
         };
         let router = router
             .fallback(layers::no_such_path)
             .method_not_allowed_fallback(layers::no_such_method)
             .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+            .layer(middleware::from_fn_with_state(api.clone(), once::once))
             .layer(middleware::from_fn_with_state(api.clone(), layers::watch))
             .with_state(api);
         Ok(Self {
@@ -150,7 +160,9 @@ impl Server {
 /// The API's description, as served on `/v1/openapi.json`.
 #[must_use]
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    routes().into_openapi()
+    let mut document = routes().into_openapi();
+    document::finish(&mut document);
+    document
 }
 
 fn routes() -> OpenApiRouter<Api> {
@@ -213,4 +225,6 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(events::acknowledge))
         .routes(routes!(events::consumers))
         .routes(routes!(events::remove_consumer))
+        .routes(routes!(errors::list))
+        .routes(routes!(errors::show))
 }

@@ -7,12 +7,13 @@ use std::{
 
 use clap::{CommandFactory, Parser, error::ErrorKind as ClapErrorKind};
 
-use crate::{Error, Settings, settings::Layer};
+use crate::{Error, Settings, error::catalogue, settings::Layer};
 
 pub mod args;
 mod client;
 mod door;
 mod events;
+mod explain;
 mod failure;
 mod group;
 mod group_key;
@@ -86,6 +87,7 @@ async fn run(cli: Cli, output: Output) -> Result<(), Failure> {
         },
         Command::Record(command) => record::run(&client(&global)?, command, output).await,
         Command::Events(command) => events::run(&client(&global)?, command, output).await,
+        Command::Explain(args) => explain::explain(&args, output),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "peerage", &mut script);
@@ -136,6 +138,7 @@ fn usage(error: &clap::Error) -> ExitCode {
         } else {
             write!(stderr, "{text}")
         }
+        .and_then(|()| writeln!(stderr, "\ncode:  {}", catalogue::USAGE.code))
     };
     if asked {
         ExitCode::SUCCESS

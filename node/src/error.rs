@@ -2,9 +2,9 @@
 //!
 //! One [`Error`] serves the library, the local API and the command line. Each error has a
 //! stable [`code`](Error::code) that programs may match on, a [`kind`](Error::kind) that says
-//! what to do about it, a message for people, and often a [`next_step`](Error::next_step).
+//! what to do about it, a message for people, and a [`next_step`](Error::next_step).
 //! Where the original Peer Infrastructure had a result code for the same situation,
-//! [`original`](Error::original) names it.
+//! [`original`](Error::original) names it. All of them are in the [`catalogue`].
 
 use std::{io, path::PathBuf};
 
@@ -21,10 +21,12 @@ use peerage_protocol::{
 };
 use peerage_records::{record::DraftError, store::StoreError, validate::Rejection};
 
+pub mod catalogue;
 mod conversions;
 mod facts;
 mod kind;
 
+pub use catalogue::{Entry, Original};
 pub use kind::ErrorKind;
 
 /// Anything that can go wrong when using a node.
@@ -147,6 +149,29 @@ pub enum Error {
     TooLarge {
         /// The limit.
         limit_bytes: usize,
+    },
+    /// A cursor is not one that the list gave.
+    #[error("the cursor is not one that the list of {list} gave")]
+    InvalidCursor {
+        /// The list.
+        list: &'static str,
+    },
+    /// An idempotency key came with another request than the first time.
+    #[error("the idempotency key was used for another request")]
+    KeyReused,
+    /// A request with this idempotency key was begun, and it is not known what became of it.
+    #[error("a request with this idempotency key was begun and not finished")]
+    Interrupted,
+    /// The body of a request does not say that it is JSON.
+    #[error("the body is JSON, and the header Content-Type has to say so: application/json")]
+    NotJson,
+    /// No error has this code, name or number.
+    #[error("no error is called {code:?}{}", perhaps(near))]
+    CodeNotFound {
+        /// What was asked for.
+        code: String,
+        /// What is alike.
+        near: Vec<&'static str>,
     },
     /// A peer name, classifier or friendly name breaks the rules.
     #[error(transparent)]
@@ -432,19 +457,20 @@ impl Error {
     /// What to do about it.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
-        self.facts().kind
+        self.entry().kind
     }
 
     /// A stable name in snake case, for programs.
     #[must_use]
     pub fn code(&self) -> &'static str {
-        self.facts().code
+        self.entry().code
     }
 
-    /// The result code of the original Peer Infrastructure for this situation, if it had one.
+    /// The result code of the original Peer Infrastructure for this situation, if it had one: its name
+    /// and its number.
     #[must_use]
-    pub fn original(&self) -> Option<&'static str> {
-        self.facts().original
+    pub fn original(&self) -> Option<&'static Original> {
+        self.entry().original
     }
 
     /// The message, followed by those of its causes that it does not repeat already.
@@ -488,6 +514,13 @@ fn holder(pid: Option<u32>) -> String {
         .unwrap_or_default()
 }
 
+fn perhaps(near: &[&str]) -> String {
+    match near {
+        [] => String::new(),
+        near => format!(": did you mean {}?", near.join(", ")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -497,8 +530,8 @@ mod tests {
         let of = |kind: io::ErrorKind| Error::io("/x", kind.into());
         assert_eq!(of(io::ErrorKind::StorageFull).code(), "disk_full");
         assert_eq!(
-            of(io::ErrorKind::QuotaExceeded).original(),
-            Some("PEER_E_DISK_FULL")
+            of(io::ErrorKind::QuotaExceeded).original().unwrap().name,
+            "PEER_E_DISK_FULL"
         );
         assert_eq!(of(io::ErrorKind::PermissionDenied).code(), "no_key_access");
         assert_eq!(

@@ -12,6 +12,7 @@
 //! groups/ID/ID.pem              the group's key, where this identity made the group or recovered it
 //! groups/ID/ID.invited/ID.json  an invitation made here, by its own id
 //! deleted-identities            peer names of identities deleted here
+//! answers/NAME.answer           an answer given under an idempotency key
 //! store/                        the record store
 //! api.sock                      the local API
 //! ```
@@ -29,6 +30,7 @@ use peerage_protocol::name::PeerName;
 
 use crate::Error;
 
+mod answers;
 mod deleted;
 mod door;
 mod files;
@@ -37,6 +39,7 @@ mod invitations;
 mod lock;
 mod memberships;
 
+pub(crate) use answers::{AnswerHead, AnswerName, KeptAnswer, MAX_ANSWER_BYTES};
 pub use door::Waiting;
 pub use identities::IdentityFacts;
 pub use invitations::{KeptInvitation, MAX_KEPT_INVITATIONS};

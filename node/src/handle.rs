@@ -33,6 +33,7 @@ use crate::{
     Error, Result, Settings,
     builder::Builder,
     command::Command,
+    folder::DataFolder,
     metrics::Metrics,
     model::{GroupInfo, NodeStatus},
     run::Notice,
@@ -69,6 +70,10 @@ impl Node {
     #[must_use]
     pub fn builder(settings: Settings) -> Builder {
         Builder::new(settings)
+    }
+
+    pub(crate) fn folder(&self) -> Arc<DataFolder> {
+        Arc::clone(&self.inner.folder)
     }
 
     pub(crate) fn new(

@@ -10,6 +10,8 @@ mod group;
 mod identity;
 mod invitation;
 mod members;
+mod page;
+mod problem;
 mod properties;
 mod record;
 mod requests;
@@ -24,17 +26,21 @@ pub use door::{
 pub use event::{
     AckRequest, ConsumerInfo, EventKind, EventOrigin, GroupEvent, NoPosition, Position, UnknownKind,
 };
-pub use group::{ConnectRequest, GroupInfo, GroupStatus, MemberInfo, NeighbourInfo, NewGroup};
+pub use group::{
+    ConnectRequest, GroupInfo, GroupStatus, MemberInfo, NeighbourInfo, NewGroup, Outcome,
+};
 pub use identity::{IdentityInfo, NewIdentity};
 pub use invitation::{InvitationDetail, InvitationState, InvitationSummary};
 pub use members::{ChainLink, MemberDetail, MemberNode, MemberTree, Standing};
+pub use page::Page;
+pub use problem::{ErrorInfo, ExitCodeInfo, Explanation, OriginalInfo, Problem};
 pub use properties::{GroupChange, GroupProperties, NodeInfo, PresenceRequest};
-pub use record::{AttributeInfo, AttributeScalar, AttributeType, RecordInfo, RecordList};
+pub use record::{AttributeInfo, AttributeScalar, AttributeType, RecordInfo};
 pub use requests::{
     CardText, ExportRequest, ExportedIdentity, FingerprintInfo, IdentityChange, ImportRequest,
     InspectRequest, InvitationInfo, InvitationText, InviteRequest, IssueAdminRequest, JoinRequest,
     RecordChange, RecordPut, RecoverRequest, RecoveryFile, ReissueRequest,
 };
 pub use standing::{AuditEntry, AuditFile, LeaveGroup, RemovalProgress, RemoveMember, RenewMember};
-pub use status::{NodeStatus, Problem};
+pub use status::NodeStatus;
 pub use text::{instant_text, parse_expiry, parse_instant};

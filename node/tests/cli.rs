@@ -60,6 +60,143 @@ fn a_wrong_command_line_is_a_problem_too() {
     assert_eq!((code, &problem["code"]), (2, &Value::from("usage")));
 }
 
+/// Kind by kind, the exit code of something that really goes wrong.
+#[test]
+fn every_exit_code_is_the_one_of_what_went_wrong() {
+    let place = Place::new();
+    let check = |arguments: &[&str], exit: i32, code: &str| {
+        let (found, problem) = place.fails(arguments);
+        assert_eq!(
+            (found, problem["code"].as_str().unwrap()),
+            (exit, code),
+            "{problem}"
+        );
+        let kind = peerage::error::catalogue::explain(code).unwrap().errors[0].kind;
+        assert_eq!(i32::from(kind.exit_code()), exit);
+        // People are told the same: what, what next, and a code to ask for more by.
+        let text = stderr(&place.run(arguments));
+        for line in ["error: ", "next:  ", &format!("code:  {code}")] {
+            assert!(
+                text.lines().any(|told| told.starts_with(line)),
+                "{line:?} is not in {text}"
+            );
+        }
+    };
+    check(&["status"], 6, "daemon_unreachable");
+    {
+        let _daemon = place.start();
+        place.json(["id", "new", "--friendly-name", "Ada"]);
+        assert_eq!(place.run(["id", "ls"]).status.code(), Some(0));
+        place.json(["group", "create", "--friendly-name", "Chess"]);
+        check(&["group", "show", "Go"], 3, "group_not_found");
+        check(&["id", "rm", "Ada"], 5, "groups_exist");
+        check(
+            &[
+                "record",
+                "put",
+                "--type",
+                "01000000-0000-0000-0000-000000000000",
+            ],
+            4,
+            "reserved_type",
+        );
+        check(
+            &["group", "set", "--presence-lifetime", "31d"],
+            2,
+            "invalid_properties",
+        );
+    }
+    // A daemon that answers nonsense, or that there is too much to do.
+    for (status, body, exit, code) in [
+        ("200 OK", "nonsense", 1, "internal"),
+        (
+            "503 Service Unavailable",
+            r#"{"type":"urn:peerage:error:busy","title":"may succeed later","status":503,
+                "detail":"the node is busy","code":"busy","kind":"retry","next_step":"try again"}"#,
+            7,
+            "busy",
+        ),
+    ] {
+        let socket = place.path().join(code);
+        let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        let answering = std::thread::spawn(move || {
+            for _ in 0..2 {
+                let (mut stream, _) = listener.accept().unwrap();
+                let mut head = [0; 4096];
+                let _ = std::io::Read::read(&mut stream, &mut head).unwrap();
+                write!(
+                    stream,
+                    "HTTP/1.1 {status}\r\nconnection: close\r\n\r\n{body}"
+                )
+                .unwrap();
+            }
+        });
+        check(
+            &["status", "--socket", socket.to_str().unwrap()],
+            exit,
+            code,
+        );
+        answering.join().unwrap();
+    }
+    fs::write(place.data().join("default-identity"), "no peer name\n").unwrap();
+    check(&["up"], 8, "file_damaged");
+}
+
+#[test]
+fn errors_and_exit_codes_are_explained_without_a_daemon() {
+    let place = Place::new();
+    for wanted in [
+        "connect_self",
+        "PEER_E_CONNECT_SELF",
+        "0x80630106",
+        "80630106",
+        "2153971974",
+        "-2140995322",
+    ] {
+        let found = place.json(["explain", wanted]);
+        assert_eq!(found["errors"][0]["code"], "connect_self", "{wanted}");
+        assert_eq!(found["originals"][0]["hex"], "0x80630106", "{wanted}");
+        assert_eq!(found["originals"][0]["number"], 0x8063_0106_u32, "{wanted}");
+    }
+    let text = stdout(&place.run(["explain", "0x80630106"]));
+    for part in [
+        "connect_self",
+        "PEER_E_CONNECT_SELF",
+        "name the address of another member",
+        "exit code",
+    ] {
+        assert!(text.contains(part), "{part} is not in {text}");
+    }
+    let exit = place.json(["explain", "exit", "4"]);
+    assert_eq!(exit["exit_codes"][0]["kind"], "not_authorised");
+    let text = stdout(&place.run(["explain", "PEER_S_ALREADY_CONNECTED"]));
+    assert!(text.contains("already_connected"), "{text}");
+    let (code, problem) = place.fails(["explain", "grup_not_found"]);
+    assert_eq!(
+        (code, &problem["code"]),
+        (3, &Value::from("code_not_found"))
+    );
+    assert!(
+        problem["detail"]
+            .as_str()
+            .unwrap()
+            .contains("did you mean group_not_found"),
+        "{problem}"
+    );
+    let all = place.json(["explain", "--list"]);
+    let listed = stdout(&place.run(["explain", "--list"]));
+    for (list, name) in [("errors", "code"), ("originals", "name")] {
+        for one in all[list].as_array().unwrap() {
+            assert!(listed.contains(one[name].as_str().unwrap()), "{one}");
+        }
+    }
+    assert_eq!(all["exit_codes"].as_array().unwrap().len(), 9);
+    assert_eq!(place.run(["explain"]).status.code(), Some(2));
+    let completions = stdout(&place.run(["completions", "bash"]));
+    assert!(completions.contains("group_not_found") && completions.contains("PEER_E_CONNECT_SELF"));
+    assert!(!place.data().exists(), "explaining changes nothing");
+}
+
 #[test]
 fn completions_are_made_for_every_shell() {
     let place = Place::new();
@@ -124,9 +261,9 @@ fn a_group_is_set_and_a_node_speaks_from_the_command_line() {
         "/v1/groups/Chess/nodes?member={}",
         present[0]["name"].as_str().unwrap()
     );
-    assert_eq!(place.get(&nodes).json(), present[0]["nodes"]);
+    assert_eq!(place.get(&nodes).json()["items"], present[0]["nodes"]);
     let nobodys = place.get("/v1/groups/Chess/nodes?member=0.nobody");
-    assert_eq!(nobodys.json(), Value::Array(Vec::new()));
+    assert_eq!(nobodys.json()["items"], Value::Array(Vec::new()));
     place.json(["group", "close", "Chess"]);
     listed(0, &["member", "ls", "--present"]);
     listed(1, &["member", "ls"]);

@@ -4,15 +4,100 @@
 #![allow(clippy::unwrap_used, reason = "a step that fails fails the test")]
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     fmt::Write,
     fs,
     path::{Path, PathBuf},
 };
 
 use clap::{Arg, Command, CommandFactory, Parser};
-use peerage::{ErrorKind, cli::args::Cli};
+use peerage::{
+    ErrorKind,
+    cli::args::Cli,
+    error::catalogue::{self, Here},
+};
 use serde_json::Value;
+
+/// Which request each command makes. What the command line can do, an application can do.
+const COMMANDS: &[(&str, &str)] = &[
+    ("up", "starts the node"),
+    ("down", "POST /v1/shutdown"),
+    ("status", "GET /v1/status"),
+    ("id new", "POST /v1/identities"),
+    ("id ls", "GET /v1/identities"),
+    ("id show", "GET /v1/identities/{name}"),
+    ("id card", "GET /v1/identities/{name}/card"),
+    ("id rename", "PATCH /v1/identities/{name}"),
+    ("id export", "POST /v1/identities/{name}/export"),
+    ("id import", "POST /v1/identities/import"),
+    ("id rm", "DELETE /v1/identities/{name}"),
+    ("group create", "POST /v1/groups"),
+    ("group ls", "GET /v1/groups"),
+    ("group show", "GET /v1/groups/{group}"),
+    ("group set", "PATCH /v1/groups/{group}/properties"),
+    ("group open", "POST /v1/groups/{group}/open"),
+    ("group connect", "POST /v1/groups/{group}/connect"),
+    ("group close", "POST /v1/groups/{group}/close"),
+    ("group door open", "PUT /v1/groups/{group}/door"),
+    ("group door close", "DELETE /v1/groups/{group}/door"),
+    ("group door show", "GET /v1/groups/{group}/door"),
+    ("group address", "GET /v1/groups/{group}/address"),
+    ("group join", "POST /v1/groups/visit"),
+    ("group delete", "DELETE /v1/groups/{group}"),
+    ("group leave", "POST /v1/groups/{group}/leave"),
+    ("group key export", "POST /v1/groups/{group}/key/export"),
+    ("group key import", "POST /v1/groups/recover"),
+    ("group key issue-admin", "POST /v1/groups/{group}/key/admin"),
+    ("invite create", "POST /v1/groups/{group}/invitations"),
+    ("invite ls", "GET /v1/groups/{group}/invitations"),
+    ("invite show", "GET /v1/invitations/{id}"),
+    ("invite revoke", "POST /v1/invitations/{id}/revoke"),
+    ("invite reissue", "POST /v1/invitations/{id}/reissue"),
+    ("join", "POST /v1/groups/join"),
+    ("requests ls", "GET /v1/groups/{group}/requests"),
+    (
+        "requests accept",
+        "POST /v1/groups/{group}/requests/{who}/accept",
+    ),
+    (
+        "requests deny",
+        "POST /v1/groups/{group}/requests/{who}/deny",
+    ),
+    ("member ls", "GET /v1/groups/{group}/members"),
+    ("member show", "GET /v1/groups/{group}/members/{member}"),
+    ("member tree", "GET /v1/groups/{group}/member-tree"),
+    (
+        "member rm",
+        "POST /v1/groups/{group}/members/{member}/remove",
+    ),
+    (
+        "member role",
+        "POST /v1/groups/{group}/members/{member}/renew",
+    ),
+    (
+        "member renew",
+        "POST /v1/groups/{group}/members/{member}/renew",
+    ),
+    ("member nodes", "GET /v1/groups/{group}/nodes"),
+    ("member attributes", "PATCH /v1/groups/{group}/presence"),
+    ("member presence", "PATCH /v1/groups/{group}/presence"),
+    ("audit", "GET /v1/groups/{group}/audit"),
+    ("audit verify", "reads a file"),
+    ("record put", "POST /v1/groups/{group}/records"),
+    ("record get", "GET /v1/groups/{group}/records/{id}"),
+    ("record ls", "GET /v1/groups/{group}/records"),
+    ("record update", "PATCH /v1/groups/{group}/records/{id}"),
+    ("record rm", "DELETE /v1/groups/{group}/records/{id}"),
+    ("record watch", "GET /v1/groups/{group}/events"),
+    ("events tail", "GET /v1/groups/{group}/events"),
+    ("events consumers ls", "GET /v1/groups/{group}/consumers"),
+    (
+        "events consumers rm",
+        "DELETE /v1/groups/{group}/consumers/{consumer}",
+    ),
+    ("explain", "GET /v1/errors/{code}"),
+    ("completions", "prints a script"),
+];
 
 const BEGIN: &str = "<!-- made by node/tests/docs.rs -->";
 
@@ -94,6 +179,7 @@ fn describe_argument(text: &mut String, argument: &Arg) {
         .get_possible_values()
         .iter()
         .filter(|_| argument.get_action().takes_values())
+        .filter(|_| !argument.is_hide_possible_values_set())
         .map(|value| format!("`{}`", value.get_name()))
         .collect();
     let values = if values.is_empty() {
@@ -137,6 +223,10 @@ fn the_api_is_documented_as_it_is() {
             }
         }
     }
+    text.push_str("\n## Commands as requests\n\n| command | request |\n|---|---|\n");
+    for (command, request) in COMMANDS {
+        writeln!(text, "| `peerage {command}` | {} |", as_code(request)).unwrap();
+    }
     text.push_str("\n## Metrics\n\n| name | what it counts |\n|---|---|\n");
     let source = include_str!("../src/metrics.rs");
     let source = source.split("mod tests").next().unwrap();
@@ -145,11 +235,78 @@ fn the_api_is_documented_as_it_is() {
         let (name, help) = (quoted.next().unwrap(), quoted.nth(1).unwrap());
         writeln!(text, "| `peerage_{name}` | {help} |").unwrap();
     }
-    text.push_str("\n## Error codes\n\n| code | kind | the original's name |\n|---|---|---|\n");
-    for (code, (kind, originals)) in codes() {
-        writeln!(text, "| `{code}` | {kind} | {originals} |").unwrap();
+    text.push_str("\n## Error codes\n\n| code | kind | status | the original's name | meaning |\n|---|---|---|---|---|\n");
+    let mut errors: Vec<_> = catalogue::entries().collect();
+    errors.sort_by_key(|entry| entry.code);
+    for entry in errors {
+        let original = entry.original.map(|code| format!("`{}`", code.name));
+        writeln!(
+            text,
+            "| `{}` | {} | {} | {} | {} |",
+            entry.code,
+            entry.kind.as_str(),
+            entry.http_status(),
+            original.unwrap_or_default(),
+            entry.meaning
+        )
+        .unwrap();
+    }
+    text.push_str("\n## The original's codes\n\n| name | number | here |\n|---|---|---|\n");
+    for original in catalogue::ORIGINALS {
+        let ours = catalogue::ours(original).map(|entry| format!("`{}`", entry.code));
+        let here = match original.here {
+            Here::Outcome(how) => format!("no error: {how}"),
+            Here::Never(why) => format!("cannot happen: {why}"),
+            _ => ours.collect::<Vec<_>>().join(", "),
+        };
+        writeln!(
+            text,
+            "| `{}` | {} | {here} |",
+            original.name,
+            original.hex()
+        )
+        .unwrap();
     }
     check("api.md", &text);
+}
+
+/// A command without a request would be something that only people can do.
+#[test]
+fn every_command_is_a_request_too() {
+    let document = serde_json::to_value(peerage::api::openapi()).unwrap();
+    let mut commands = BTreeSet::new();
+    collect_commands(&Cli::command(), "", &mut commands);
+    for (command, request) in COMMANDS {
+        assert!(commands.remove(*command), "there is no command {command}");
+        if let Some((method, path)) = request.split_once(" /") {
+            let operation = &document["paths"][format!("/{path}")][method.to_lowercase()];
+            assert!(operation.is_object(), "{command}: there is no {request}");
+        }
+    }
+    assert!(
+        commands.is_empty(),
+        "add the request of each to COMMANDS in node/tests/docs.rs: {commands:?}"
+    );
+}
+
+fn collect_commands(command: &Command, words: &str, found: &mut BTreeSet<String>) {
+    for below in command.get_subcommands() {
+        let words = format!("{words} {}", below.get_name())
+            .trim_start()
+            .to_owned();
+        if !below.is_subcommand_required_set() {
+            found.insert(words.clone());
+        }
+        collect_commands(below, &words, found);
+    }
+}
+
+fn as_code(request: &str) -> String {
+    if request.contains(" /") {
+        format!("`{request}`")
+    } else {
+        request.to_owned()
+    }
 }
 
 /// Every command a reader may copy is one the program takes.
@@ -290,7 +447,10 @@ fn schema(content: &Value) -> String {
     };
     let schema = &content["schema"];
     match (name(schema), name(&schema["items"])) {
-        (Some(name), _) => name,
+        (Some(name), _) => match name.strip_prefix("Page_") {
+            Some(item) => format!("page of {item}"),
+            None => name,
+        },
         (None, Some(item)) => format!("list of {item}"),
         (None, None) => schema["type"].as_str().unwrap_or_default().to_owned(),
     }
@@ -306,76 +466,4 @@ fn answer(responses: &Value) -> String {
     format!("{status} {}", schema(&response["content"]))
         .trim_end()
         .to_owned()
-}
-
-/// The codes in the sources of the errors, each with its kind and the original's names for it.
-fn codes() -> BTreeMap<String, (String, String)> {
-    let mut codes: BTreeMap<String, (String, Vec<String>)> = BTreeMap::new();
-    let sources = [
-        include_str!("../src/error/facts.rs"),
-        include_str!("../src/error/conversions.rs"),
-    ];
-    for call in sources
-        .iter()
-        .flat_map(|source| source.split("plain(").chain(source.split("as_original(")))
-    {
-        let call = call.trim_start();
-        if !call.starts_with('"') {
-            continue;
-        }
-        let call = call.split(')').next().unwrap();
-        let words: Vec<&str> = call
-            .split(',')
-            .map(|word| word.trim())
-            .filter(|word| !word.is_empty())
-            .collect();
-        let (code, kind) = (words[0].trim_matches('"'), words[1]);
-        let entry = codes.entry(code.to_owned()).or_default();
-        entry.0 = kind.to_owned();
-        if let Some(original) = words.get(2) {
-            let original = format!("`{}`", original.trim_matches('"'));
-            if !entry.1.contains(&original) {
-                entry.1.push(original);
-            }
-        }
-    }
-    for (code, kind, original) in [
-        (
-            "classifier_too_long",
-            "FixInput",
-            "PEER_E_CLASSIFIER_TOO_LONG",
-        ),
-        (
-            "invalid_classifier",
-            "FixInput",
-            "PEER_E_INVALID_CLASSIFIER",
-        ),
-        (
-            "invalid_friendly_name",
-            "FixInput",
-            "PEER_E_INVALID_FRIENDLY_NAME",
-        ),
-        ("invalid_peer_name", "FixInput", "PEER_E_INVALID_PEER_NAME"),
-    ] {
-        codes.insert(
-            code.to_owned(),
-            (kind.to_owned(), vec![format!("`{original}`")]),
-        );
-    }
-    codes
-        .into_iter()
-        .map(|(code, (kind, originals))| (code, (words(&kind), originals.join(", "))))
-        .collect()
-}
-
-/// `fix_input` from `FixInput`.
-fn words(kind: &str) -> String {
-    let mut text = String::new();
-    for letter in kind.chars() {
-        if letter.is_uppercase() && !text.is_empty() {
-            text.push('_');
-        }
-        text.extend(letter.to_lowercase());
-    }
-    text
 }

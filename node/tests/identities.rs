@@ -68,7 +68,10 @@ async fn the_same_key_and_classifier_twice_is_one_identity() {
         .create_identity_from_seed(seed(), of("work"))
         .await
         .unwrap_err();
-    assert_eq!(again.original(), Some("PEER_E_ALREADY_EXISTS"));
+    assert_eq!(
+        again.original().map(|code| code.name),
+        Some("PEER_E_ALREADY_EXISTS")
+    );
     assert_eq!(node.identities().await.unwrap().len(), 1);
     // GRP-014: another classifier is another identity with the same authority.
     let second = node
@@ -99,7 +102,10 @@ async fn an_identity_with_groups_is_deleted_only_after_them() {
     let ada = node.create_identity(named("Ada")).await.unwrap();
     let group = node.create_group(Default::default()).await.unwrap();
     let error = node.delete_identity(&ada.name).await.unwrap_err();
-    assert_eq!(error.original(), Some("PEER_E_GROUPS_EXIST"));
+    assert_eq!(
+        error.original().map(|code| code.name),
+        Some("PEER_E_GROUPS_EXIST")
+    );
     assert_eq!(node.identity(Some("Ada")).await.unwrap().groups, 1);
     assert_eq!(node.groups().await.unwrap().len(), 1);
     // GRP-021: without groups it goes, and nothing of it stays.
@@ -126,7 +132,11 @@ async fn an_unknown_identity_is_not_found_by_any_call() {
         node.delete_identity(nobody).await.unwrap_err(),
     ];
     for error in errors {
-        assert_eq!(error.original(), Some("PEER_E_NOT_FOUND"), "{error}");
+        assert_eq!(
+            error.original().map(|code| code.name),
+            Some("PEER_E_NOT_FOUND"),
+            "{error}"
+        );
     }
     node.shutdown().await.unwrap();
 }
@@ -136,7 +146,10 @@ async fn there_is_no_default_before_the_first_and_a_card_makes_it() {
     let place = Place::new();
     let node = start(&place).await;
     let error = node.identity(None).await.unwrap_err();
-    assert_eq!(error.original(), Some("PEER_E_NOT_FOUND"));
+    assert_eq!(
+        error.original().map(|code| code.name),
+        Some("PEER_E_NOT_FOUND")
+    );
     let card = node.card(None).await.unwrap();
     let default = node.identity(None).await.unwrap();
     assert!(default.default);
@@ -169,7 +182,10 @@ async fn an_export_is_a_copy_that_brings_the_identity_back_without_groups() {
         .import_identity(pem.clone(), secret())
         .await
         .unwrap_err();
-    assert_eq!(twice.original(), Some("PEER_E_ALREADY_EXISTS"));
+    assert_eq!(
+        twice.original().map(|code| code.name),
+        Some("PEER_E_ALREADY_EXISTS")
+    );
     node.shutdown().await.unwrap();
 
     let node = start(&there).await;
@@ -183,7 +199,11 @@ async fn an_export_is_a_copy_that_brings_the_identity_back_without_groups() {
     );
     let altered = Zeroizing::new(pem.replacen('A', "B", 1));
     let altered = node.import_identity(altered, secret()).await.unwrap_err();
-    assert_eq!(altered.original(), Some("E_INVALIDARG"), "{altered}");
+    assert_eq!(
+        altered.original().map(|code| code.name),
+        Some("E_INVALIDARG"),
+        "{altered}"
+    );
     assert!(node.identities().await.unwrap().is_empty());
     let back = node.import_identity(pem, secret()).await.unwrap();
     assert_eq!((&back.name, &back.public_key), (&ada.name, &ada.public_key));
@@ -201,7 +221,10 @@ async fn identities_beyond_the_ceiling_are_refused() {
     node.create_identity(named("Ada")).await.unwrap();
     node.create_identity(named("Ada")).await.unwrap();
     let error = node.create_identity(named("Ada")).await.unwrap_err();
-    assert_eq!(error.original(), Some("PEER_E_TOO_MANY_IDENTITIES"));
+    assert_eq!(
+        error.original().map(|code| code.name),
+        Some("PEER_E_TOO_MANY_IDENTITIES")
+    );
     assert_eq!(node.identities().await.unwrap().len(), 2);
     node.shutdown().await.unwrap();
 }

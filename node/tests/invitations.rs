@@ -165,7 +165,7 @@ async fn m7_an_invitation_is_of_no_use_to_another_key() {
     let refused = eve.node.join(invitation.clone(), None).await.unwrap_err();
 
     assert_eq!(
-        refused.original(),
+        refused.original().map(|code| code.name),
         Some("PEER_E_INVITATION_NOT_TRUSTED"),
         "{refused}"
     );
@@ -205,7 +205,10 @@ async fn m7_an_expired_invitation_says_whose_clock_may_be_off() {
     // Ten minutes are forgiven, and not a second more.
     clock.advance(HOUR + 10 * MINUTE + 30 * Duration::from_secs(1));
     let late = ben.node.join(invitation, None).await.unwrap_err();
-    assert_eq!(late.original(), Some("PEER_E_INVALID_TIME_PERIOD"));
+    assert_eq!(
+        late.original().map(|code| code.name),
+        Some("PEER_E_INVALID_TIME_PERIOD")
+    );
     let text = late.to_string();
     assert!(text.contains("10 minutes 3"), "{text}");
     assert!(text.contains("clock is fast by at least 3"), "{text}");
@@ -391,14 +394,14 @@ async fn creating_a_group_refuses_what_breaks_the_rules() {
                 ..NewGroup::default()
             },
             "invalid_input",
-            None,
+            Some("E_INVALIDARG"),
         ),
     ];
     for (new, code, original) in refused {
         let asked = format!("{new:?}");
         let error = home.node.create_group(new).await.unwrap_err();
         assert_eq!(
-            (error.code(), error.original()),
+            (error.code(), error.original().map(|code| code.name)),
             (code, original),
             "{asked}"
         );
@@ -463,7 +466,7 @@ async fn nobody_is_invited_whose_identity_was_deleted_here() {
         .unwrap_err();
 
     assert_eq!(
-        refused.original(),
+        refused.original().map(|code| code.name),
         Some("PEER_E_IDENTITY_DELETED"),
         "{refused}"
     );
@@ -492,7 +495,7 @@ async fn joining_what_is_open_already_changes_nothing() {
     let refused = ben.node.join(invitation, None).await.unwrap_err();
 
     assert_eq!(
-        refused.original(),
+        refused.original().map(|code| code.name),
         Some("PEER_E_ALREADY_EXISTS"),
         "{refused}"
     );
@@ -536,8 +539,12 @@ async fn a_cloud_named_at_joining_overrides_that_of_the_invitation() {
     let invitation = elsewhere(&invited, &clock, "Site_north");
     // As it is, it leads where this node is not.
     let error = home.node.join(invitation.clone(), None).await.unwrap_err();
-    assert_eq!(error.original(), Some("PEER_E_NO_CLOUD"), "{error}");
-    assert!(error.next_step().unwrap().contains("Global_"));
+    assert_eq!(
+        error.original().map(|code| code.name),
+        Some("PEER_E_NO_CLOUD"),
+        "{error}"
+    );
+    assert!(error.next_step().contains("Global_"));
     assert!(home.node.groups().await.unwrap().is_empty());
 
     let options = JoinOptions {

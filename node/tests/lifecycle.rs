@@ -290,8 +290,11 @@ async fn connecting_to_an_address_fails_for_a_reason() {
     let began = std::time::Instant::now();
     let error = group.connect_at(vec![nobody]).await.unwrap_err();
     assert_eq!(error.code(), "connection_failed");
-    assert_eq!(error.original(), Some("PEER_E_CONNECTION_FAILED"));
-    assert!(error.next_step().is_some());
+    assert_eq!(
+        error.original().map(|code| code.name),
+        Some("PEER_E_CONNECTION_FAILED")
+    );
+    assert!(!error.next_step().is_empty());
     assert!(began.elapsed() < ADDRESS_PATIENCE + Duration::from_secs(5));
     assert_eq!(
         detail(&mut events, EventKind::ConnectionFailed).await,

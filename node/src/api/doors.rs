@@ -1,24 +1,28 @@
 //! Doors over HTTP: group addresses, joining by one, and requests to join.
 
-use axum::{Json, extract::State, response::Response};
+use axum::{
+    Json,
+    extract::State,
+    response::{IntoResponse, Response},
+};
 use peerage_protocol::door::{GroupAddress, password::Password};
 
 use super::{
     Api,
-    extract::{AsWhom, Asked, Body, Names, created, segment},
+    extract::{AsWhom, Asked, Body, Names, OfGroup, created, segment},
 };
 use crate::{
     Error, InviteOptions,
     clock::Clock,
     model::{
         AcceptRequest, AddressInfo, AddressText, DoorInfo, DoorRequest, GroupInfo, InspectAddress,
-        JoinRequestInfo, Problem, VisitRequest, parse_expiry,
+        JoinRequestInfo, Page, Problem, VisitRequest, parse_expiry,
     },
 };
 
 /// Join a group by its address, with its password or by asking; it is offline until it is connected
 #[utoipa::path(post, path = "/v1/groups/visit", tag = "doors", request_body = VisitRequest,
-    responses((status = 201, body = GroupInfo), (status = "default", description = "an error", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 201, body = GroupInfo), (status = 200, description = "a member already", body = GroupInfo), (status = "default", description = "an error", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn visit(
     State(api): State<Api>,
     Body(request): Body<VisitRequest>,
@@ -30,7 +34,10 @@ pub(super) async fn visit(
         .node
         .join_by_address(address, identity, password, request.note.clone())
         .await?;
-    Ok(created(format!("/v1/groups/{}", segment(&info.name)), info))
+    Ok(match info.outcome {
+        Some(_) => Json(info).into_response(),
+        None => created(format!("/v1/groups/{}", segment(&info.name)), info),
+    })
 }
 
 /// Whom a group's door lets in
@@ -94,16 +101,22 @@ pub(super) async fn inspect(
     Ok(Json(AddressInfo::from(&address)))
 }
 
-/// Who has asked this node to join
+/// Who has asked this node to join, the first first
 #[utoipa::path(get, path = "/v1/groups/{group}/requests", tag = "doors",
-    params(("group" = String, Path, description = "Peer name, a unique start of it, or the friendly name"), AsWhom),
-    responses((status = 200, body = Vec<JoinRequestInfo>), (status = "default", description = "an error", body = Problem, content_type = "application/problem+json")))]
+    params(("group" = String, Path, description = "Peer name, a unique start of it, or the friendly name"), OfGroup),
+    responses((status = 200, body = Page<JoinRequestInfo>), (status = "default", description = "an error", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn requests(
     State(api): State<Api>,
     Names(group): Names<String>,
-    Asked(whom): Asked<AsWhom>,
-) -> Result<Json<Vec<JoinRequestInfo>>, Error> {
-    api.group(&group, &whom).await?.requests().await.map(Json)
+    Asked(which): Asked<OfGroup>,
+) -> Result<Json<Page<JoinRequestInfo>>, Error> {
+    let (whom, paging) = which.split("requests")?;
+    let requests = api.group(&group, &whom).await?.requests().await?;
+    paging
+        .cut(requests, |request| {
+            (request.asked.clone(), request.name.clone())
+        })
+        .map(Json)
 }
 
 /// Accept a request to join

@@ -9,10 +9,10 @@ use axum::{
     http::{StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use utoipa::IntoParams;
 
-use super::MAX_BODY_BYTES;
+use super::{MAX_BODY_BYTES, page::Paging};
 use crate::{Error, model::Problem};
 
 /// The JSON body of a request.
@@ -31,6 +31,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
                     limit_bytes: MAX_BODY_BYTES,
                 })
             }
+            Err(JsonRejection::MissingJsonContentType(_)) => Err(Error::NotJson),
             Err(rejection) => Err(Error::invalid("body", rejection.body_text())),
         }
     }
@@ -73,8 +74,48 @@ pub(super) struct AsWhom {
     pub(super) identity: Option<String>,
 }
 
+/// Which page of a list.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct WhichPage {
+    /// Where to go on: `next` of the page before.
+    pub(super) cursor: Option<String>,
+    /// At most this many.
+    #[param(minimum = 1, maximum = 1000, default = 100)]
+    pub(super) limit: Option<usize>,
+}
+
+/// As whom a group is used, and which page of a list of it.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct OfGroup {
+    /// The member, where several identities of this node are in the group.
+    pub(super) identity: Option<String>,
+    /// Where to go on: `next` of the page before.
+    pub(super) cursor: Option<String>,
+    /// At most this many.
+    #[param(minimum = 1, maximum = 1000, default = 100)]
+    pub(super) limit: Option<usize>,
+}
+
+impl OfGroup {
+    /// Both parts of it.
+    pub(super) fn split<K: Serialize + DeserializeOwned>(
+        self,
+        list: &'static str,
+    ) -> Result<(AsWhom, Paging<K>), Error> {
+        let paging = Paging::new(list, self.limit, self.cursor.as_deref())?;
+        let whom = AsWhom {
+            identity: self.identity,
+        };
+        Ok((whom, paging))
+    }
+}
+
 /// `201 Created` with the place of what was made.
-pub(super) fn created<T: serde::Serialize>(place: String, value: T) -> Response {
+pub(super) fn created<T: Serialize>(place: String, value: T) -> Response {
     (
         StatusCode::CREATED,
         [(header::LOCATION, place)],
@@ -101,7 +142,10 @@ impl IntoResponse for Error {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let again = self
+            .retry_after_seconds
+            .map(|seconds| [(header::RETRY_AFTER, seconds.to_string())]);
         let content_type = [(header::CONTENT_TYPE, "application/problem+json")];
-        (status, content_type, Json(self)).into_response()
+        (status, again, content_type, Json(self)).into_response()
     }
 }

@@ -4,12 +4,14 @@ use axum::{Json, extract::State, http::StatusCode, response::Response};
 
 use super::{
     Api,
-    extract::{AsWhom, Asked, Body, Names, created, segment},
+    extract::{AsWhom, Asked, Body, Names, OfGroup, WhichPage, created, segment},
+    page::Paging,
 };
 use crate::{
     Error, GroupHandle, JoinOptions,
     model::{
-        ConnectRequest, FingerprintInfo, GroupInfo, JoinRequest, NeighbourInfo, NewGroup, Problem,
+        ConnectRequest, FingerprintInfo, GroupInfo, JoinRequest, NeighbourInfo, NewGroup, Page,
+        Problem,
     },
 };
 
@@ -19,11 +21,18 @@ impl Api {
     }
 }
 
-/// All groups
-#[utoipa::path(get, path = "/v1/groups", tag = "groups",
-    responses((status = 200, body = Vec<GroupInfo>), (status = "default", description = "an error", body = Problem, content_type = "application/problem+json")))]
-pub(super) async fn list(State(api): State<Api>) -> Result<Json<Vec<GroupInfo>>, Error> {
-    api.node.groups().await.map(Json)
+/// All groups, by peer name
+#[utoipa::path(get, path = "/v1/groups", tag = "groups", params(WhichPage),
+    responses((status = 200, body = Page<GroupInfo>), (status = "default", description = "an error", body = Problem, content_type = "application/problem+json")))]
+pub(super) async fn list(
+    State(api): State<Api>,
+    Asked(which): Asked<WhichPage>,
+) -> Result<Json<Page<GroupInfo>>, Error> {
+    let paging = Paging::new("groups", which.limit, which.cursor.as_deref())?;
+    let groups = api.node.groups().await?;
+    paging
+        .cut(groups, |group| (group.name.clone(), group.identity.clone()))
+        .map(Json)
 }
 
 /// Make a group; it is offline until it is connected
@@ -146,14 +155,18 @@ pub(super) async fn close(
 
 /// Members connected to this node now
 #[utoipa::path(get, path = "/v1/groups/{group}/neighbours", tag = "groups",
-    params(("group" = String, Path, description = "Peer name, a unique start of it, or the friendly name"), AsWhom),
-    responses((status = 200, body = Vec<NeighbourInfo>), (status = "default", description = "an error", body = Problem, content_type = "application/problem+json")))]
+    params(("group" = String, Path, description = "Peer name, a unique start of it, or the friendly name"), OfGroup),
+    responses((status = 200, body = Page<NeighbourInfo>), (status = "default", description = "an error", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn neighbours(
     State(api): State<Api>,
     Names(group): Names<String>,
-    Asked(whom): Asked<AsWhom>,
-) -> Result<Json<Vec<NeighbourInfo>>, Error> {
-    api.group(&group, &whom).await?.neighbours().await.map(Json)
+    Asked(which): Asked<OfGroup>,
+) -> Result<Json<Page<NeighbourInfo>>, Error> {
+    let (whom, paging) = which.split("neighbours")?;
+    let neighbours = api.group(&group, &whom).await?.neighbours().await?;
+    paging
+        .cut(neighbours, |neighbour| neighbour.peer_id.clone())
+        .map(Json)
 }
 
 /// A digest over everything held; equal on members that are in line

@@ -6,21 +6,29 @@ use zeroize::Zeroizing;
 
 use super::{
     Api,
-    extract::{Body, Names, created, segment},
+    extract::{Asked, Body, Names, WhichPage, created, segment},
+    page::Paging,
 };
 use crate::{
     Error,
     model::{
         CardText, ExportRequest, ExportedIdentity, IdentityChange, IdentityInfo, ImportRequest,
-        NewIdentity, Problem,
+        NewIdentity, Page, Problem,
     },
 };
 
-/// All identities
-#[utoipa::path(get, path = "/v1/identities", tag = "identities",
-    responses((status = 200, body = Vec<IdentityInfo>), (status = "default", description = "an error", body = Problem, content_type = "application/problem+json")))]
-pub(super) async fn list(State(api): State<Api>) -> Result<Json<Vec<IdentityInfo>>, Error> {
-    api.node.identities().await.map(Json)
+/// All identities, by peer name
+#[utoipa::path(get, path = "/v1/identities", tag = "identities", params(WhichPage),
+    responses((status = 200, body = Page<IdentityInfo>), (status = "default", description = "an error", body = Problem, content_type = "application/problem+json")))]
+pub(super) async fn list(
+    State(api): State<Api>,
+    Asked(which): Asked<WhichPage>,
+) -> Result<Json<Page<IdentityInfo>>, Error> {
+    let paging = Paging::new("identities", which.limit, which.cursor.as_deref())?;
+    let identities = api.node.identities().await?;
+    paging
+        .cut(identities, |identity| identity.name.clone())
+        .map(Json)
 }
 
 /// Make an identity

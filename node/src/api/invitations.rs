@@ -6,28 +6,31 @@ use peerage_records::time::Timestamp;
 
 use super::{
     Api,
-    extract::{AsWhom, Asked, Body, Names},
+    extract::{AsWhom, Asked, Body, Names, OfGroup},
 };
 use crate::{
     Error, InviteOptions, ReissueOptions,
     clock::Clock,
     model::{
         InspectRequest, InvitationDetail, InvitationInfo, InvitationSummary, InvitationText,
-        InviteRequest, Problem, ReissueRequest, parse_expiry,
+        InviteRequest, Page, Problem, ReissueRequest, parse_expiry,
     },
 };
 
-/// Invitations made here, with what became of them
+/// Invitations made here, the oldest first, with what became of them
 #[utoipa::path(get, path = "/v1/groups/{group}/invitations", tag = "invitations",
-    params(("group" = String, Path, description = "Peer name, a unique start of it, or the friendly name"), AsWhom),
-    responses((status = 200, body = Vec<InvitationSummary>), (status = "default", description = "an error", body = Problem, content_type = "application/problem+json")))]
+    params(("group" = String, Path, description = "Peer name, a unique start of it, or the friendly name"), OfGroup),
+    responses((status = 200, body = Page<InvitationSummary>), (status = "default", description = "an error", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn list(
     State(api): State<Api>,
     Names(group): Names<String>,
-    Asked(whom): Asked<AsWhom>,
-) -> Result<Json<Vec<InvitationSummary>>, Error> {
-    let group = api.group(&group, &whom).await?;
-    group.invitations().await.map(Json)
+    Asked(which): Asked<OfGroup>,
+) -> Result<Json<Page<InvitationSummary>>, Error> {
+    let (whom, paging) = which.split("invitations")?;
+    let invitations = api.group(&group, &whom).await?.invitations().await?;
+    paging
+        .cut(invitations, |made| (made.made.clone(), made.id.clone()))
+        .map(Json)
 }
 
 /// One invitation made here

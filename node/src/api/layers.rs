@@ -4,13 +4,12 @@ use std::time::Instant;
 
 use axum::{
     extract::{MatchedPath, Request, State},
-    http::StatusCode,
     middleware::Next,
     response::{IntoResponse, Response},
 };
 
 use super::{Api, REQUEST_TIMEOUT};
-use crate::{Error, ErrorKind, model::Problem};
+use crate::{Error, error::catalogue, model::Problem};
 
 /// Bounds and counts the request.
 pub(super) async fn watch(State(api): State<Api>, request: Request, next: Next) -> Response {
@@ -37,32 +36,13 @@ pub(super) async fn watch(State(api): State<Api>, request: Request, next: Next) 
     response
 }
 
-pub(super) async fn no_such_path() -> Response {
-    routing(
-        StatusCode::NOT_FOUND,
-        "no_such_path",
-        "the API has no such path; GET /v1/openapi.json lists them",
-    )
+pub(super) async fn no_such_path() -> Problem {
+    Problem::new(&catalogue::NO_SUCH_PATH, "the API has no such path")
 }
 
-pub(super) async fn no_such_method() -> Response {
-    routing(
-        StatusCode::METHOD_NOT_ALLOWED,
-        "no_such_method",
-        "the path does not take this method; GET /v1/openapi.json lists them",
+pub(super) async fn no_such_method() -> Problem {
+    Problem::new(
+        &catalogue::NO_SUCH_METHOD,
+        "the path does not take this method",
     )
-}
-
-fn routing(status: StatusCode, code: &str, detail: &str) -> Response {
-    Problem {
-        kind_uri: format!("urn:peerage:error:{code}"),
-        title: ErrorKind::FixInput.meaning().to_owned(),
-        status: status.as_u16(),
-        detail: detail.to_owned(),
-        code: code.to_owned(),
-        kind: ErrorKind::FixInput,
-        original: None,
-        next_step: None,
-    }
-    .into_response()
 }

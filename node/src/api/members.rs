@@ -6,10 +6,11 @@ use serde::Deserialize;
 use super::{
     Api,
     extract::{AsWhom, Asked, Names},
+    page::Paging,
 };
 use crate::{
     Error,
-    model::{MemberDetail, MemberInfo, MemberTree, Problem},
+    model::{MemberDetail, MemberInfo, MemberTree, Page, Problem},
 };
 
 /// Which members.
@@ -24,17 +25,23 @@ pub(super) struct Which {
     present: bool,
     /// Only the one with this peer name.
     member: Option<String>,
+    /// Where to go on: `next` of the page before.
+    cursor: Option<String>,
+    /// At most this many.
+    #[param(minimum = 1, maximum = 1000, default = 100)]
+    limit: Option<usize>,
 }
 
-/// Members of a group, this node's first
+/// Members of a group, this node's first, then by peer name
 #[utoipa::path(get, path = "/v1/groups/{group}/members", tag = "members",
     params(("group" = String, Path, description = "Peer name, a unique start of it, or the friendly name"), Which),
-    responses((status = 200, body = Vec<MemberInfo>), (status = "default", description = "an error", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, body = Page<MemberInfo>), (status = "default", description = "an error", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn list(
     State(api): State<Api>,
     Names(group): Names<String>,
     Asked(which): Asked<Which>,
-) -> Result<Json<Vec<MemberInfo>>, Error> {
+) -> Result<Json<Page<MemberInfo>>, Error> {
+    let paging = Paging::new("members", which.limit, which.cursor.as_deref())?;
     let whom = AsWhom {
         identity: which.identity,
     };
@@ -46,7 +53,9 @@ pub(super) async fn list(
                 .as_ref()
                 .is_none_or(|name| member.name == *name)
     });
-    Ok(Json(members))
+    paging
+        .cut(members, |member| (!member.myself, member.name.clone()))
+        .map(Json)
 }
 
 /// One member, with who issued its membership and on whose authority

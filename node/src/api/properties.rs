@@ -6,10 +6,11 @@ use serde::Deserialize;
 use super::{
     Api,
     extract::{AsWhom, Asked, Body, Names},
+    page::Paging,
 };
 use crate::{
     Error,
-    model::{GroupChange, GroupProperties, NodeInfo, PresenceRequest, Problem},
+    model::{GroupChange, GroupProperties, NodeInfo, Page, PresenceRequest, Problem},
 };
 
 /// What the group's creator says about it
@@ -47,17 +48,23 @@ pub(super) struct Filter {
     identity: Option<String>,
     /// Only nodes of the member with this peer name.
     member: Option<String>,
+    /// Where to go on: `next` of the page before.
+    cursor: Option<String>,
+    /// At most this many.
+    #[param(minimum = 1, maximum = 1000, default = 100)]
+    limit: Option<usize>,
 }
 
-/// The nodes that are present
+/// The nodes that are present, our own first
 #[utoipa::path(get, path = "/v1/groups/{group}/nodes", tag = "groups",
     params(("group" = String, Path, description = "Peer name, a unique start of it, or the friendly name"), Filter),
-    responses((status = 200, body = Vec<NodeInfo>), (status = "default", description = "an error", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, body = Page<NodeInfo>), (status = "default", description = "an error", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn nodes(
     State(api): State<Api>,
     Names(group): Names<String>,
     Asked(filter): Asked<Filter>,
-) -> Result<Json<Vec<NodeInfo>>, Error> {
+) -> Result<Json<Page<NodeInfo>>, Error> {
+    let paging = Paging::new("nodes", filter.limit, filter.cursor.as_deref())?;
     let whom = AsWhom {
         identity: filter.identity,
     };
@@ -65,7 +72,11 @@ pub(super) async fn nodes(
     if let Some(member) = filter.member {
         nodes.retain(|node| node.member == member);
     }
-    Ok(Json(nodes))
+    paging
+        .cut(nodes, |node| {
+            (!node.local, node.member.clone(), node.peer_id.clone())
+        })
+        .map(Json)
 }
 
 /// One node

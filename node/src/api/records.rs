@@ -1,6 +1,6 @@
 //! Records over HTTP.
 
-use axum::{Json, extract::State, http::StatusCode, response::Response};
+use axum::{Extension, Json, extract::State, http::StatusCode, response::Response};
 use data_encoding::BASE64;
 use peerage_records::{
     id::{RecordId, RecordType},
@@ -12,20 +12,19 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::{
-    Api, MAX_PAGE,
+    Api,
     extract::{AsWhom, Asked, Body, Names, created, segment},
+    once::OnceKey,
+    page::Paging,
 };
 use crate::{
     Error,
     clock::Clock,
-    model::{
-        AttributeInfo, Problem, RecordChange, RecordInfo, RecordList, RecordPut, parse_expiry,
-    },
+    model::{AttributeInfo, Page, Problem, RecordChange, RecordInfo, RecordPut, parse_expiry},
 };
 
 /// How long a record lives when nothing is said.
 const DEFAULT_LIFETIME: &str = "28d";
-const DEFAULT_PAGE: usize = 100;
 
 /// Which records.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -37,39 +36,35 @@ pub(super) struct Filter {
     /// Only this type: UUID text or a readable name.
     #[serde(rename = "type")]
     kind: Option<String>,
-    /// Begin after this record id: `next` of the page before.
-    after: Option<String>,
-    /// At most this many, up to 1000. Default: 100.
+    /// Where to go on: `next` of the page before.
+    cursor: Option<String>,
+    /// At most this many.
+    #[param(minimum = 1, maximum = 1000, default = 100)]
     limit: Option<usize>,
 }
 
 /// Records of a group, by id
 #[utoipa::path(get, path = "/v1/groups/{group}/records", tag = "records",
     params(("group" = String, Path, description = "Peer name, a unique start of it, or the friendly name"), Filter),
-    responses((status = 200, body = RecordList), (status = "default", description = "an error", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, body = Page<RecordInfo>), (status = "default", description = "an error", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn list(
     State(api): State<Api>,
     Names(group): Names<String>,
     Asked(filter): Asked<Filter>,
-) -> Result<Json<RecordList>, Error> {
-    let limit = filter.limit.unwrap_or(DEFAULT_PAGE);
-    if !(1..=MAX_PAGE).contains(&limit) {
-        return Err(Error::invalid("limit", format!("is 1 to {MAX_PAGE}")));
-    }
+) -> Result<Json<Page<RecordInfo>>, Error> {
+    let paging = Paging::<String>::new("records", filter.limit, filter.cursor.as_deref())?;
     let query = RecordQuery {
         kind: filter.kind.as_deref().map(record_type).transpose()?,
         partition: Partition::Application,
-        after: filter.after.as_deref().map(record_id).transpose()?,
-        limit,
+        after: paging.after.as_deref().map(record_id).transpose()?,
+        // One more tells whether there is another page.
+        limit: paging.limit + 1,
     };
     let whom = AsWhom {
         identity: filter.identity,
     };
     let records = api.group(&group, &whom).await?.list(query).await?;
-    let next = (records.len() == limit)
-        .then(|| records.last().map(|record| record.id.clone()))
-        .flatten();
-    Ok(Json(RecordList { records, next }))
+    paging.page(records, |record| record.id.clone()).map(Json)
 }
 
 /// Publish a record; it is durable on this node when the answer comes
@@ -80,6 +75,7 @@ pub(super) async fn publish(
     State(api): State<Api>,
     Names(group): Names<String>,
     Asked(whom): Asked<AsWhom>,
+    key: Option<Extension<OnceKey>>,
     Body(put): Body<RecordPut>,
 ) -> Result<Response, Error> {
     let draft = RecordDraft {
@@ -89,7 +85,10 @@ pub(super) async fn publish(
         payload: payload(put.payload, put.payload_text)?.unwrap_or_default(),
     };
     let handle = api.group(&group, &whom).await?;
-    let record = handle.publish(draft).await?;
+    let record = match key {
+        Some(Extension(OnceKey(key))) => handle.publish_once(&key, draft).await?,
+        None => handle.publish(draft).await?,
+    };
     let place = format!(
         "/v1/groups/{}/records/{}",
         segment(handle.name()),

@@ -5,13 +5,13 @@ use data_encoding::BASE64;
 
 use super::{
     Api,
-    extract::{AsWhom, Asked, Body, Names},
+    extract::{AsWhom, Asked, Body, Names, OfGroup},
     invitations::expiry,
 };
 use crate::{
     CredentialOptions, Error, RemoveOptions,
     model::{
-        AuditEntry, AuditFile, GroupInfo, LeaveGroup, MemberDetail, Problem, RemovalProgress,
+        AuditEntry, AuditFile, GroupInfo, LeaveGroup, MemberDetail, Page, Problem, RemovalProgress,
         RemoveMember, RenewMember,
     },
 };
@@ -87,16 +87,20 @@ pub(super) async fn leave(
     group.info().await.map(Json)
 }
 
-/// Who invited, promoted, renewed or removed whom, when, and on whose authority
+/// Who invited, promoted, renewed or removed whom, when, and on whose authority; the oldest first
 #[utoipa::path(get, path = "/v1/groups/{group}/audit", tag = "members",
-    params(("group" = String, Path, description = "Peer name, a unique start of it, or the friendly name"), AsWhom),
-    responses((status = 200, body = Vec<AuditEntry>), (status = "default", description = "an error", body = Problem, content_type = "application/problem+json")))]
+    params(("group" = String, Path, description = "Peer name, a unique start of it, or the friendly name"), OfGroup),
+    responses((status = 200, body = Page<AuditEntry>), (status = "default", description = "an error", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn audit(
     State(api): State<Api>,
     Names(group): Names<String>,
-    Asked(whom): Asked<AsWhom>,
-) -> Result<Json<Vec<AuditEntry>>, Error> {
-    api.group(&group, &whom).await?.audit().await.map(Json)
+    Asked(which): Asked<OfGroup>,
+) -> Result<Json<Page<AuditEntry>>, Error> {
+    let (whom, paging) = which.split("audit")?;
+    let entries = api.group(&group, &whom).await?.audit().await?;
+    paging
+        .cut(entries, |entry| (entry.at.clone(), entry.evidence.clone()))
+        .map(Json)
 }
 
 /// The signed records behind the audit, as a file that anybody can verify offline

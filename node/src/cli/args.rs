@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use libp2p::Multiaddr;
 
-use super::values::{AttributeArg, Lifetime};
+use super::values::{AttributeArg, CodeParser, Lifetime};
 
 mod events;
 mod group_key;
@@ -126,6 +126,11 @@ pub enum Command {
     /// Events: what happens in a group
     #[command(subcommand)]
     Events(EventsCommand),
+    /// Explain an error or an exit code; needs no daemon
+    #[command(
+        after_help = "Examples:\n  peerage explain group_not_found\n  peerage explain PEER_E_NOT_AUTHORIZED\n  peerage explain 0x80630109\n  peerage explain exit 4\n  peerage explain --list"
+    )]
+    Explain(ExplainArgs),
     /// Print a completion script for a shell
     #[command(
         after_help = "Example:\n  peerage completions bash > ~/.local/share/bash-completion/completions/peerage"
@@ -134,6 +139,17 @@ pub enum Command {
         /// The shell
         shell: Shell,
     },
+}
+
+/// `peerage explain`
+#[derive(Debug, Clone, Args)]
+pub struct ExplainArgs {
+    /// A code, a name or number of the original Peer Infrastructure's, or exit and a number
+    #[arg(required_unless_present = "list", value_parser = CodeParser, hide_possible_values = true, allow_negative_numbers = true)]
+    pub code: Vec<String>,
+    /// List all of them
+    #[arg(long, conflicts_with = "code")]
+    pub list: bool,
 }
 
 /// `peerage up`

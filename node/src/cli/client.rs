@@ -17,8 +17,8 @@ use tokio::net::UnixStream;
 use super::{args::GroupArg, failure::Failure};
 use crate::{
     Error,
-    api::segment,
-    model::{GroupEvent, GroupInfo, Problem},
+    api::{MAX_PAGE, segment},
+    model::{GroupEvent, GroupInfo, Page, Problem},
 };
 
 /// A page of full records is the largest answer.
@@ -41,6 +41,33 @@ impl Client {
 
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
         self.answer(Method::GET, path, None::<&()>).await
+    }
+
+    /// A whole list, page by page.
+    pub(super) async fn list<T: DeserializeOwned>(&self, path: &str) -> Result<Vec<T>, Failure> {
+        self.list_up_to(path, usize::MAX).await
+    }
+
+    /// The first items of a list, page by page.
+    pub(super) async fn list_up_to<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        limit: usize,
+    ) -> Result<Vec<T>, Failure> {
+        let separator = if path.contains('?') { '&' } else { '?' };
+        let mut items: Vec<T> = Vec::new();
+        let mut cursor = String::new();
+        while items.len() < limit {
+            let count = (limit - items.len()).min(MAX_PAGE);
+            let page = format!("{path}{separator}limit={count}{cursor}");
+            let page: Page<T> = self.get(&page).await?;
+            items.extend(page.items);
+            match page.next {
+                Some(next) => cursor = format!("&cursor={}", segment(&next)),
+                None => break,
+            }
+        }
+        Ok(items)
     }
 
     pub(super) async fn post<T: DeserializeOwned>(
@@ -88,7 +115,7 @@ impl Client {
         if let Some(group) = &wanted.group {
             return Ok(GroupPath::new(group, wanted.identity.as_deref()));
         }
-        let groups: Vec<GroupInfo> = self.get("/v1/groups").await?;
+        let groups: Vec<GroupInfo> = self.list("/v1/groups").await?;
         let mut groups = groups.iter().filter(|group| match &wanted.identity {
             Some(identity) => group.identity.starts_with(identity.as_str()),
             None => true,

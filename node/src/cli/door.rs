@@ -133,7 +133,7 @@ pub(super) async fn requests(
     match command {
         RequestsCommand::Ls(group) => {
             let path = client.group(&group).await?.below("/requests");
-            let requests: Vec<JoinRequestInfo> = client.get(&path).await?;
+            let requests: Vec<JoinRequestInfo> = client.list(&path).await?;
             output.show(&requests, |requests| request_table(requests))
         }
         RequestsCommand::Accept {

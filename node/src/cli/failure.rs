@@ -1,6 +1,6 @@
 //! What goes wrong on the command line, whether here or in the daemon.
 
-use crate::{Error, ErrorKind, model::Problem};
+use crate::{Error, ErrorKind, error::catalogue, model::Problem};
 
 /// A problem to be shown.
 #[derive(Debug)]
@@ -9,16 +9,12 @@ pub(super) struct Failure(pub(super) Box<Problem>);
 impl Failure {
     /// The command line itself is wrong.
     pub(super) fn usage(reason: &str) -> Self {
-        let mut problem = Problem::from(&Error::invalid("arguments", reason));
-        "usage".clone_into(&mut problem.code);
-        reason.clone_into(&mut problem.detail);
-        problem.next_step = Some("see peerage --help".to_owned());
-        Self(Box::new(problem))
+        Self(Box::new(Problem::new(&catalogue::USAGE, reason)))
     }
 
     /// With another advice than usual.
     pub(super) fn advise(mut self, next_step: &str) -> Self {
-        self.0.next_step = Some(next_step.to_owned());
+        next_step.clone_into(&mut self.0.next_step);
         self
     }
 

@@ -14,7 +14,10 @@ use super::{
 };
 use crate::{
     api::segment,
-    model::{ConnectRequest, FingerprintInfo, GroupInfo, GroupProperties, NeighbourInfo, NewGroup},
+    model::{
+        ConnectRequest, FingerprintInfo, GroupInfo, GroupProperties, GroupStatus, NeighbourInfo,
+        NewGroup,
+    },
 };
 
 pub(super) async fn run(
@@ -44,7 +47,7 @@ pub(super) async fn run(
             finish(client, made, connect, output).await
         }
         GroupCommand::Ls => {
-            let groups: Vec<GroupInfo> = client.get("/v1/groups").await?;
+            let groups: Vec<GroupInfo> = client.list("/v1/groups").await?;
             output.show(&groups, |groups| group_table(groups))
         }
         GroupCommand::Show(name) => show(client, name.into(), output).await,
@@ -94,10 +97,10 @@ pub(super) async fn finish(
         made
     };
     output.show(&made, |group| {
-        let next = if connect {
-            ""
-        } else {
+        let next = if group.status == GroupStatus::Offline {
             "\n\nThe group is offline; go online with: peerage group connect"
+        } else {
+            ""
         };
         format!("{}{next}", group_fields(group))
     })
@@ -155,7 +158,7 @@ async fn show(client: &Client, group: GroupArg, output: Output) -> Result<(), Fa
         group: info,
         properties,
         fingerprint: fingerprint.fingerprint,
-        neighbour_list: client.get(&path.below("/neighbours")).await?,
+        neighbour_list: client.list(&path.below("/neighbours")).await?,
     };
     output.show(&shown, |shown| {
         let mut rows = group_rows(&shown.group);
@@ -198,6 +201,13 @@ pub(super) fn group_fields(group: &GroupInfo) -> String {
     fields(&group_rows(group))
 }
 
+fn status_text(group: &GroupInfo) -> String {
+    match group.outcome {
+        Some(outcome) => format!("{} ({})", group.status.as_str(), outcome.meaning()),
+        None => group.status.as_str().to_owned(),
+    }
+}
+
 fn group_rows(group: &GroupInfo) -> Vec<(&'static str, String)> {
     vec![
         ("group", harmless(&group.friendly_name)),
@@ -205,7 +215,7 @@ fn group_rows(group: &GroupInfo) -> Vec<(&'static str, String)> {
         ("comment", harmless(&group.comment)),
         ("as", group.identity.clone()),
         ("role", group.role.clone()),
-        ("status", group.status.as_str().to_owned()),
+        ("status", status_text(group)),
         ("synchronised", yes(group.synchronised)),
         ("neighbours", group.neighbours.to_string()),
         ("members", group.members.to_string()),

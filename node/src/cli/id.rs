@@ -43,7 +43,7 @@ pub(super) async fn run(
             output.show(&made, identity_fields)
         }
         IdCommand::Ls => {
-            let identities: Vec<IdentityInfo> = client.get("/v1/identities").await?;
+            let identities: Vec<IdentityInfo> = client.list("/v1/identities").await?;
             output.show(&identities, |identities| identity_table(identities))
         }
         IdCommand::Show { name } => {

@@ -57,7 +57,7 @@ pub(super) async fn run(
                 .group(&GroupArg::from(group))
                 .await?
                 .below("/invitations");
-            let mut made: Vec<InvitationSummary> = client.get(&path).await?;
+            let mut made: Vec<InvitationSummary> = client.list(&path).await?;
             made.retain(|made| all || made.state == InvitationState::Open);
             output.show(&made, |made| summaries(made, all))
         }

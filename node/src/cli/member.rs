@@ -23,7 +23,7 @@ pub(super) async fn run(
         MemberCommand::Ls { group, present } => {
             let path = client.group(&group).await?;
             let path = path.asking("/members", if present { "present=true" } else { "" });
-            let members: Vec<MemberInfo> = client.get(&path).await?;
+            let members: Vec<MemberInfo> = client.list(&path).await?;
             output.show(&members, |members| member_table(members))
         }
         MemberCommand::Show { name, group } => {

@@ -55,18 +55,18 @@ impl Output {
         written(stdout.write_all(bytes).and_then(|()| stdout.flush()))
     }
 
-    /// Says on standard error what went wrong, why, and what to do next.
+    /// Says on standard error what went wrong, why, what to do next, and by which code more is to be found.
     pub(super) fn failure(self, failure: &Failure) -> ExitCode {
         let problem = &failure.0;
         let text = match self {
             Self::Json => format!("{}\n", pretty(problem.as_ref())),
             Self::Text => {
                 let lines: Vec<_> = problem.detail.lines().map(harmless).collect();
-                let mut text = format!("error: {}\n", lines.join("\n"));
-                if let Some(next_step) = &problem.next_step {
-                    text.push_str(&format!("next:  {next_step}\n"));
-                }
-                text
+                let (next_step, code) = (harmless(&problem.next_step), harmless(&problem.code));
+                format!(
+                    "error: {}\nnext:  {next_step}\ncode:  {code}\n",
+                    lines.join("\n")
+                )
             }
         };
         // Nothing can be done when even this cannot be written.

@@ -93,7 +93,7 @@ pub(super) async fn nodes(
             let node = format!("/nodes/{}", segment(&peer_id));
             vec![client.get(&path.below(&node)).await?]
         }
-        None => client.get(&path.below("/nodes")).await?,
+        None => client.list(&path.below("/nodes")).await?,
     };
     output.show(&nodes, |nodes| node_table(nodes))
 }

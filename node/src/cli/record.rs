@@ -16,8 +16,8 @@ use super::{
 };
 use crate::{
     Error,
-    api::{MAX_PAGE, segment},
-    model::{AttributeInfo, AttributeScalar, RecordChange, RecordInfo, RecordList, RecordPut},
+    api::segment,
+    model::{AttributeInfo, AttributeScalar, RecordChange, RecordInfo, RecordPut},
 };
 
 /// At most this many characters of content in a table.
@@ -57,7 +57,9 @@ pub(super) async fn run(
         }
         RecordCommand::Ls { group, kind, limit } => {
             let path = client.group(&group).await?;
-            let records = list(client, &path, kind.as_deref(), limit).await?;
+            let query = kind.map_or_else(String::new, |kind| format!("type={}", segment(&kind)));
+            let path = path.asking("/records", &query);
+            let records: Vec<RecordInfo> = client.list_up_to(&path, limit).await?;
             output.show(&records, |records| record_table(records))
         }
         RecordCommand::Update {
@@ -94,32 +96,6 @@ pub(super) async fn run(
             watch(client, &path, kind.as_deref(), output).await
         }
     }
-}
-
-async fn list(
-    client: &Client,
-    group: &GroupPath,
-    kind: Option<&str>,
-    limit: usize,
-) -> Result<Vec<RecordInfo>, Failure> {
-    let mut records: Vec<RecordInfo> = Vec::new();
-    let mut after: Option<String> = None;
-    while records.len() < limit {
-        let mut query = format!("limit={}", (limit - records.len()).min(MAX_PAGE));
-        if let Some(kind) = kind {
-            query.push_str(&format!("&type={}", segment(kind)));
-        }
-        if let Some(after) = &after {
-            query.push_str(&format!("&after={after}"));
-        }
-        let page: RecordList = client.get(&group.asking("/records", &query)).await?;
-        records.extend(page.records);
-        after = page.next;
-        if after.is_none() {
-            break;
-        }
-    }
-    Ok(records)
 }
 
 async fn watch(

@@ -116,7 +116,7 @@ struct Exported {
 pub(super) async fn audit(client: &Client, args: AuditArgs, output: Output) -> Result<(), Failure> {
     let path = client.group(&args.group).await?;
     let Some(file) = args.export else {
-        let entries: Vec<AuditEntry> = client.get(&path.below("/audit")).await?;
+        let entries: Vec<AuditEntry> = client.list(&path.below("/audit")).await?;
         return output.show(&entries, |entries| audit_table(entries));
     };
     let exported: AuditFile = client.get(&path.below("/audit/file")).await?;

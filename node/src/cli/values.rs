@@ -1,10 +1,17 @@
 //! Values on the command line that have a form of their own.
 
-use std::str::FromStr;
+use std::{ffi::OsStr, str::FromStr};
 
+use clap::{
+    Arg, Command,
+    builder::{PossibleValue, StringValueParser, TypedValueParser},
+};
 use peerage_records::time::Timestamp;
 
-use crate::model::{AttributeInfo, AttributeScalar, AttributeType, parse_expiry, parse_instant};
+use crate::{
+    error::catalogue,
+    model::{AttributeInfo, AttributeScalar, AttributeType, parse_expiry, parse_instant},
+};
 
 /// `name=text`, `name:int=5` or `name:date=2026-12-24T18:00:00Z`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +59,27 @@ impl FromStr for Lifetime {
 
     fn from_str(text: &str) -> Result<Self, String> {
         parse_expiry(text, Timestamp::from_secs(0)).map(|_| Self(text.to_owned()))
+    }
+}
+
+/// Any text, completed to the codes and names there are.
+#[derive(Debug, Clone, Copy)]
+pub struct CodeParser;
+
+impl TypedValueParser for CodeParser {
+    type Value = String;
+
+    fn parse_ref(
+        &self,
+        command: &Command,
+        argument: Option<&Arg>,
+        value: &OsStr,
+    ) -> Result<String, clap::Error> {
+        StringValueParser::new().parse_ref(command, argument, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(catalogue::words().map(PossibleValue::new)))
     }
 }
 

@@ -39,6 +39,21 @@ impl ErrorKind {
         Self::Damaged,
     ];
 
+    /// The word used in JSON and in tables.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Internal => "internal",
+            Self::FixInput => "fix_input",
+            Self::NotFound => "not_found",
+            Self::NotAuthorised => "not_authorised",
+            Self::Conflict => "conflict",
+            Self::Unavailable => "unavailable",
+            Self::Retry => "retry",
+            Self::Damaged => "damaged",
+        }
+    }
+
     /// The exit code of the command line. `0` is success.
     #[must_use]
     pub fn exit_code(self) -> u8 {

@@ -5,6 +5,7 @@ mod events;
 mod invitations;
 mod key;
 mod members;
+mod once;
 mod standing;
 
 use std::sync::Arc;
@@ -219,6 +220,7 @@ impl GroupHandle {
             valid_until: view.as_ref().map(|view| instant_text(view.gmc.not_after())),
             cloud: membership.cloud.clone(),
             group_key: membership.group_key.is_some(),
+            outcome: None,
         })
     }
 

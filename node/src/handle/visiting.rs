@@ -22,7 +22,7 @@ use crate::{
     Error, Result,
     command::Command,
     folder::Waiting,
-    model::{GroupInfo, GroupStatus},
+    model::{GroupInfo, GroupStatus, Outcome},
     vault::Known,
 };
 
@@ -81,11 +81,11 @@ impl Visits {
 impl Node {
     /// Joins a group by its address: with the group's password, or by asking with a note. Needs no
     /// network; whether the password is right turns out with [`connect_group`](Self::connect_group).
-    /// Joining again replaces the password or the note.
+    /// Joining again replaces the password or the note; a member is told that it is one, by the
+    /// [outcome](GroupInfo::outcome), and nothing changes.
     ///
     /// # Errors
-    /// When the identity is a member already, the address does not allow what is asked, or too many
-    /// groups are being joined.
+    /// When the address does not allow what is asked, or too many groups are being joined.
     pub async fn join_by_address(
         &self,
         address: GroupAddress,
@@ -104,9 +104,10 @@ impl Node {
             if let Some(held) = known.membership(&replica)
                 && gmc::verify(&held.chain, &address.group(), now).is_ok()
             {
-                return Err(Error::AlreadyMember {
-                    identity: held.identity.to_string(),
-                    group: address.root().name().to_string(),
+                let member = inner.handle_of(replica, held)?.info().await?;
+                return Ok(GroupInfo {
+                    outcome: Some(Outcome::AlreadyAMember),
+                    ..member
                 });
             }
             let id = visit_id(&identity.key(), &address.group());
@@ -134,15 +135,20 @@ impl Node {
 
     /// Goes online with a group, as [`GroupHandle::connect`](super::GroupHandle::connect), or, while we
     /// are not let into it yet, goes to its door. Waits a while for what comes of it; the node goes on
-    /// trying after that, also after a restart.
+    /// trying after that, also after a restart. Of a group that was online before, the
+    /// [outcome](GroupInfo::outcome) says so.
     ///
     /// # Errors
     /// [`Error::NotAdmitted`] when the password is wrong, and as `connect`.
     pub async fn connect_group(&self, group: &str, identity: Option<&str>) -> Result<GroupInfo> {
         let absent = match self.open_group(group, identity).await {
             Ok(handle) => {
+                let online = handle.info().await?.status != GroupStatus::Offline;
                 handle.connect().await?;
-                return handle.info().await;
+                return Ok(GroupInfo {
+                    outcome: online.then_some(Outcome::AlreadyConnected),
+                    ..handle.info().await?
+                });
             }
             Err(error @ Error::GroupNotFound { .. }) => error,
             Err(error) => return Err(error),
@@ -351,6 +357,7 @@ impl Inner {
             valid_until: None,
             cloud: waiting.address.cloud().name().to_owned(),
             group_key: false,
+            outcome: None,
         })
     }
 }

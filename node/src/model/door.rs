@@ -104,6 +104,7 @@ pub struct JoinRequestInfo {
     /// A word to whoever decides; chosen by who asks.
     pub note: String,
     /// When it was first asked.
+    #[schema(format = DateTime)]
     pub asked: String,
     /// How it stands: `waiting`, `accepted` or `denied`.
     pub standing: String,

@@ -57,6 +57,7 @@ pub struct GroupEvent {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sequence: Option<u64>,
     /// When this node saw it.
+    #[schema(format = DateTime)]
     pub at: String,
     /// What happened.
     pub kind: EventKind,

@@ -129,11 +129,38 @@ pub struct GroupInfo {
     /// Records held, including reserved types and tombstones.
     pub records: u64,
     /// When the membership ends.
+    #[schema(format = DateTime)]
     pub valid_until: Option<String>,
     /// Where the group is looked up.
     pub cloud: String,
     /// Whether the group's own key is on this node.
     pub group_key: bool,
+    /// In answer to a request that had nothing to do: why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub outcome: Option<Outcome>,
+}
+
+/// A success with something to tell: what was asked for was so already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Outcome {
+    /// The group was online before (the original's `PEER_S_ALREADY_CONNECTED`).
+    AlreadyConnected,
+    /// The identity was a member before (the original's `PEER_S_ALREADY_A_MEMBER`).
+    AlreadyAMember,
+}
+
+impl Outcome {
+    /// What it says to people.
+    #[must_use]
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::AlreadyConnected => "it was online already",
+            Self::AlreadyAMember => "you are a member already",
+        }
+    }
 }
 
 /// A member of a group.
@@ -148,8 +175,10 @@ pub struct MemberInfo {
     /// Roles, strongest first.
     pub roles: Vec<String>,
     /// Start of the membership.
+    #[schema(format = DateTime)]
     pub valid_from: String,
     /// End of the membership.
+    #[schema(format = DateTime)]
     pub valid_until: String,
     /// Who issued the membership: public key in hex, or a peer name where it is known.
     pub issued_by: String,
@@ -177,6 +206,7 @@ pub struct NeighbourInfo {
     /// Shown to people.
     pub friendly_name: String,
     /// Since when.
+    #[schema(format = DateTime)]
     pub since: String,
     /// The remote address of the connection.
     pub address: Option<String>,

@@ -26,6 +26,7 @@ pub struct IdentityInfo {
     /// Ed25519 public key, 64 hex digits.
     pub public_key: String,
     /// When it was made.
+    #[schema(format = DateTime)]
     pub created: String,
     /// Whether it is the one used when none is named.
     pub default: bool,

@@ -51,8 +51,10 @@ pub struct InvitationSummary {
     /// Roles granted, strongest first.
     pub roles: Vec<String>,
     /// When it was made.
+    #[schema(format = DateTime)]
     pub made: String,
     /// End of the membership.
+    #[schema(format = DateTime)]
     pub valid_until: String,
     /// What became of it.
     pub state: InvitationState,

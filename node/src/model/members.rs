@@ -30,10 +30,13 @@ pub struct ChainLink {
     /// Roles, strongest first; none for the group, which may issue all.
     pub roles: Vec<String>,
     /// Start.
+    #[schema(format = DateTime)]
     pub valid_from: String,
     /// End.
+    #[schema(format = DateTime)]
     pub valid_until: String,
     /// When it was issued.
+    #[schema(format = DateTime)]
     pub issued_at: String,
     /// SHA-256 of the certificate, 64 hex digits.
     pub fingerprint: String,
@@ -60,6 +63,7 @@ pub struct MemberNode {
     /// Roles, strongest first.
     pub roles: Vec<String>,
     /// End of the membership.
+    #[schema(format = DateTime)]
     pub valid_until: String,
     /// What the membership at this place is worth.
     pub standing: Standing,

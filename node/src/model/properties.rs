@@ -155,6 +155,7 @@ pub struct NodeInfo {
     pub attributes: Option<String>,
     /// Since when it has been present; absent when it does not say that it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime)]
     pub since: Option<String>,
     /// Whether it is this node.
     pub local: bool,

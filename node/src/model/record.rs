@@ -23,10 +23,13 @@ pub struct RecordInfo {
     /// Who changed it last: public key, 64 hex digits.
     pub modifier: Option<String>,
     /// When it was made.
+    #[schema(format = DateTime)]
     pub created: String,
     /// When it was changed last.
+    #[schema(format = DateTime)]
     pub modified: String,
     /// When it lapses.
+    #[schema(format = DateTime)]
     pub expires: String,
     /// Named values other members can search for.
     pub attributes: Vec<AttributeInfo>,
@@ -53,16 +56,6 @@ impl From<&Record> for RecordInfo {
             payload_text: String::from_utf8(record.payload.clone()).ok(),
         }
     }
-}
-
-/// One page of records.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct RecordList {
-    /// The records, by id.
-    pub records: Vec<RecordInfo>,
-    /// Give this as `after` to get the next page; absent on the last one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub next: Option<String>,
 }
 
 /// A named value of a record.

@@ -172,8 +172,10 @@ pub struct InvitationInfo {
     /// Roles granted, strongest first.
     pub roles: Vec<String>,
     /// Start of the membership.
+    #[schema(format = DateTime)]
     pub valid_from: String,
     /// End of the membership.
+    #[schema(format = DateTime)]
     pub valid_until: String,
     /// The cloud in which the group is looked up.
     pub cloud: String,

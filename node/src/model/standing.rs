@@ -58,6 +58,7 @@ pub struct RemovalProgress {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AuditEntry {
     /// When, as whoever did it says.
+    #[schema(format = DateTime)]
     pub at: String,
     /// `founded`, `invited`, `promoted`, `lowered`, `renewed`, `removed`, `left`, `withdrawn` or
     /// `replaced`.
@@ -74,6 +75,7 @@ pub struct AuditEntry {
     pub roles: Vec<String>,
     /// Until when they were given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime)]
     pub valid_until: Option<String>,
     /// The reason given.
     #[serde(default, skip_serializing_if = "String::is_empty")]

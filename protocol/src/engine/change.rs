@@ -3,7 +3,7 @@
 use peerage_records::{
     codec::SignedRecord,
     id::{IdentityKey, RecordId, RecordType, ReplicaId},
-    record::Record,
+    record::{Record, RecordDraft},
     store::{Origin, Put, PutOutcome},
     validate::validate,
 };
@@ -100,14 +100,9 @@ impl Engine {
         };
         match change {
             Change::Publish(draft) => {
-                let Some(state) = self.groups.get(&pending.replica) else {
-                    self.reply(pending.command, Err(ChangeError::NotOpen));
-                    return;
-                };
                 let mut entropy = [0; 8];
                 rand::Rng::fill_bytes(&mut self.rng, &mut entropy);
-                let record = Record::create(draft, state.group, state.me(), entropy, now.timestamp);
-                match record {
+                match self.new_record(pending.replica, draft, entropy, now) {
                     Ok(record) => {
                         let own = Own {
                             command: pending.command,
@@ -116,7 +111,7 @@ impl Engine {
                         };
                         self.store_own(pending.replica, record, own, now);
                     }
-                    Err(error) => self.reply(pending.command, Err(error.into())),
+                    Err(error) => self.reply(pending.command, Err(error)),
                 }
             }
             Change::Issue { subject, terms } => {
@@ -128,13 +123,17 @@ impl Engine {
             Change::Revoke(removal) => {
                 self.begin_removal(pending.command, pending.replica, removal, None, now);
             }
-            Change::Update(..) | Change::Delete(_) | Change::Properties(_) => {
+            Change::PublishAs(..)
+            | Change::Update(..)
+            | Change::Delete(_)
+            | Change::Properties(_) => {
                 let replica = pending.replica;
                 let Some(state) = self.groups.get(&replica) else {
                     self.reply(pending.command, Err(ChangeError::NotOpen));
                     return;
                 };
                 let id = match &change {
+                    Change::PublishAs(entropy, _) => RecordId::new(&state.me(), *entropy),
                     Change::Update(id, _) | Change::Delete(id) => *id,
                     _ if state.group_key.is_none() => {
                         self.reply(pending.command, Err(ChangeError::NotCreator));
@@ -171,6 +170,17 @@ impl Engine {
                 .and_then(|state| {
                     state.next_properties(held.as_ref().map(SignedRecord::record), change, now)
                 }),
+            Ok(Found::Record(held)) if let Change::PublishAs(entropy, draft) = &change => {
+                match held {
+                    Some(held) if held.record().deleted => Err(ChangeError::NotFound),
+                    // It was published before.
+                    Some(held) => {
+                        self.reply(pending.command, Ok(held));
+                        return;
+                    }
+                    None => self.new_record(pending.replica, draft.clone(), *entropy, now),
+                }
+            }
             Ok(Found::Record(Some(current))) => {
                 self.next_version(pending.replica, current.record(), &change, now)
             }
@@ -190,6 +200,18 @@ impl Engine {
         }
     }
 
+    fn new_record(
+        &self,
+        replica: ReplicaId,
+        draft: RecordDraft,
+        entropy: [u8; 8],
+        now: Now,
+    ) -> Result<Record, ChangeError> {
+        let state = self.groups.get(&replica).ok_or(ChangeError::NotOpen)?;
+        let record = Record::create(draft, state.group, state.me(), entropy, now.timestamp)?;
+        Ok(record)
+    }
+
     fn next_version(
         &self,
         replica: ReplicaId,
@@ -205,6 +227,7 @@ impl Engine {
             Change::Update(_, update) => Ok(current.update(update.clone(), me, now.timestamp)?),
             Change::Delete(_) => Ok(current.delete(me, now.timestamp)?),
             Change::Publish(_)
+            | Change::PublishAs(..)
             | Change::Properties(_)
             | Change::Issue { .. }
             | Change::Grant(_)

@@ -243,6 +243,9 @@ pub enum PresenceWish {
 pub enum Change {
     /// A new record.
     Publish(RecordDraft),
+    /// A new record whose id derives from these bytes, so that it is one record however often it is
+    /// published.
+    PublishAs([u8; 8], RecordDraft),
     /// A new version of one.
     Update(RecordId, RecordUpdate),
     /// A tombstone in its place.
