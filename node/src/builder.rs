@@ -128,10 +128,10 @@ impl Builder {
         let feeds = Feeds::default();
         let (commands, queue) = mpsc::channel(MAX_COMMANDS);
         let (notices, noticed) = mpsc::unbounded_channel();
-        let mut rng = rand::rng();
         let (mut boot, mut seed) = ([0; 16], [0; 32]);
-        rng.fill_bytes(&mut boot);
-        rng.fill_bytes(&mut seed);
+        // Not kept: a generator belongs to its thread, and would keep this future on it.
+        rand::rng().fill_bytes(&mut boot);
+        rand::rng().fill_bytes(&mut seed);
         let peer = network.peer();
         let deferring = Deferring::default();
         let mut run = Run {
