@@ -66,6 +66,7 @@ pub use handle::{
     RemoveOptions,
 };
 pub use model::{NewGroup, NewIdentity};
+pub use naming::harmless;
 pub use settings::Settings;
 
 /// The example in the README is compiled with the tests.

@@ -94,9 +94,18 @@ pub(crate) fn looks_of(name: &str) -> String {
     again.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// Text from others, such as a friendly name, without what could take hold of a terminal or deceive who
+/// reads it. Each such character becomes `\u{fffd}`.
+#[must_use]
+pub fn harmless(text: &str) -> String {
+    text.chars()
+        .map(|c| if is_deceptive(c) { '\u{fffd}' } else { c })
+        .collect()
+}
+
 /// Could take hold of a terminal, turn around what follows, or hide in it. Not the joiners and selectors
 /// that some scripts and emoji need.
-pub(crate) fn is_deceptive(c: char) -> bool {
+fn is_deceptive(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}'

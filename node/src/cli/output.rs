@@ -9,7 +9,8 @@ use comfy_table::{Table, presets};
 use serde::Serialize;
 
 use super::failure::Failure;
-use crate::{Error, naming::is_deceptive};
+use crate::Error;
+pub(super) use crate::harmless;
 
 /// How to print.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,13 +125,6 @@ pub(super) fn short_time(text: &str) -> String {
         }
         _ => text.to_owned(),
     }
-}
-
-/// Text from others, without what could take hold of a terminal or deceive who reads it.
-pub(super) fn harmless(text: &str) -> String {
-    text.chars()
-        .map(|c| if is_deceptive(c) { '\u{fffd}' } else { c })
-        .collect()
 }
 
 pub(super) fn yes(value: bool) -> String {
