@@ -34,8 +34,9 @@
 //! # }
 //! ```
 //!
-//! How one node invites another is shown in `examples/embed.rs`; `examples/chat.rs` is a small
-//! application. Everything that can go wrong is an [`Error`] whose [`kind`](Error::kind) says what to
+//! How one node invites another is shown in `examples/embed.rs`; `docs/samples.md` names applications to
+//! begin from. [`objects`] has identities and groups as objects, for an application with a window onto
+//! them. Everything that can go wrong is an [`Error`] whose [`kind`](Error::kind) says what to
 //! do about it.
 
 pub mod api;
@@ -52,6 +53,7 @@ mod handle;
 pub mod metrics;
 pub mod model;
 mod naming;
+pub mod objects;
 mod password;
 mod run;
 pub mod settings;
