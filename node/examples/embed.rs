@@ -22,7 +22,7 @@ async fn main() -> Result<()> {
     outcome?
 }
 
-async fn meet(folder: &Path) -> Result<()> {
+pub(crate) async fn meet(folder: &Path) -> Result<()> {
     let ada = start(&folder.join("ada"), "Ada").await?;
     let ben = start(&folder.join("ben"), "Ben").await?;
 
