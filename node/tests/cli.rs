@@ -388,6 +388,7 @@ fn events_are_printed_as_they_come() {
     command.arg("--data-dir").arg(place.data());
     // The first events are the membership of the creator and the group's properties.
     command.args(["events", "tail", "--after", "0", "--count", "4", "--json"]);
+    command.args(["--kind", "record_*"]);
     let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut next = || serde_json::from_str::<Value>(&lines.next().unwrap().unwrap()).unwrap();

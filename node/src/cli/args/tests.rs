@@ -86,6 +86,8 @@ peerage record update
 peerage record rm
 peerage record watch
 peerage events tail
+peerage events consumers ls
+peerage events consumers rm
 peerage completions";
     assert_eq!(words.join("\n"), expected);
 }
