@@ -105,7 +105,8 @@ impl From {
 /// Events of a group, as they happen
 ///
 /// Server-sent events, with the position as id and the kind as event name; or one JSON object per
-/// line for `Accept: application/x-ndjson`. The stream ends when the node stops; an error in it is its
+/// line for `Accept: application/x-ndjson`. A silent stream has a comment, or an empty line, every 15
+/// seconds. The stream ends when the node stops; an error in it is its
 /// last message.
 #[utoipa::path(get, path = "/v1/groups/{group}/events", tag = "events",
     params(
@@ -301,13 +302,15 @@ fn messages(
 }
 
 fn lines(told: impl Stream<Item = Result<GroupEvent, Box<Problem>>> + Send + 'static) -> Response {
-    let lines = told.map(|told| {
-        let mut line = match told {
-            Ok(event) => json(&event),
-            Err(problem) => json(&problem),
+    let lines = stream::unfold(Box::pin(told), |mut told| async {
+        let line = match tokio::time::timeout(KEEP_ALIVE, told.next()).await {
+            Ok(Some(Ok(event))) => json(&event),
+            Ok(Some(Err(problem))) => json(&problem),
+            Ok(None) => return None,
+            // An empty line: there is no other way to notice that a reader has gone.
+            Err(_) => String::new(),
         };
-        line.push('\n');
-        Ok::<_, Infallible>(line)
+        Some((Ok::<_, Infallible>(line + "\n"), told))
     });
     ([(header::CONTENT_TYPE, NDJSON)], Body::from_stream(lines)).into_response()
 }

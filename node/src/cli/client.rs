@@ -282,13 +282,16 @@ struct Lines {
 }
 
 impl Lines {
-    /// The next line without its end; none when the stream has ended.
+    /// The next line that is not empty, without its end; none when the stream has ended.
     async fn next(&mut self) -> Result<Option<Vec<u8>>, Failure> {
         loop {
             if let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') {
                 let rest = self.buffer.split_off(end + 1);
                 let mut line = std::mem::replace(&mut self.buffer, rest);
                 line.pop();
+                if line.is_empty() {
+                    continue;
+                }
                 return Ok(Some(line));
             }
             if self.buffer.len() > MAX_LINE_BYTES {

@@ -53,7 +53,7 @@ pub struct GroupEvent {
     /// Where it stands among the events of the group. Give the last one seen as `after` to go on
     /// behind it.
     pub position: Position,
-    /// Of a record event: its number, one more for each.
+    /// Of a record event: its number, which rises with each.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sequence: Option<u64>,
     /// When this node saw it.
