@@ -101,7 +101,7 @@ pub(crate) fn run(parameters: &Parameters) -> Result<Option<Report>> {
             parameters.readers - 1,
             parameters.readers
         ),
-        "bare broadcast: as many messages through tokio's, sent in bursts of 64; nothing is signed or kept".into(),
+        "bare broadcast: as many messages through tokio's; nothing is signed or kept".into(),
     ];
     let runtime = tokio::runtime::Runtime::new()?;
     let (mut ways, mut bares) = (Vec::new(), Vec::new());

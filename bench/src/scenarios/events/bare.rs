@@ -1,8 +1,11 @@
 //! The rival: tokio's broadcast with a queue as long as the feed's memory. Nothing is signed, checked,
-//! stored or numbered, and who is slow loses.
+//! stored or numbered, and who is slow loses. The sender waits for the quick readers, as publishers do.
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -16,8 +19,8 @@ use crate::{Result, report::Report};
 
 /// As many events as a feed keeps in memory.
 const QUEUE: usize = 1_024;
-/// Messages sent before the readers have a turn.
-const BURST: usize = 64;
+/// Messages that the quick readers may be behind, all together, before the sender waits.
+const AHEAD: usize = QUEUE / 2;
 
 pub(super) struct Outcome {
     per_second: f64,
@@ -28,16 +31,19 @@ pub(super) struct Outcome {
 pub(super) async fn measure(parameters: &Parameters) -> Result<Outcome> {
     let (sender, mut stalled) = broadcast::channel(QUEUE);
     let mut readers = JoinSet::new();
-    for _ in 1..parameters.readers {
-        readers.spawn(lost(sender.subscribe()));
+    let heard = Arc::new(AtomicUsize::new(0));
+    let quick = parameters.readers - 1;
+    for _ in 0..quick {
+        readers.spawn(lost(sender.subscribe(), Arc::clone(&heard)));
     }
     let began = Instant::now();
     for number in 0..parameters.records {
-        let message = Arc::new((number, vec![0x5a_u8; parameters.payload]));
-        sender.send(message)?;
-        if number % BURST == BURST - 1 {
+        // One reader alone may be so far behind without losing anything.
+        while number * quick > heard.load(Ordering::Relaxed) + AHEAD {
             tokio::task::yield_now().await;
         }
+        let message = Arc::new((number, vec![0x5a_u8; parameters.payload]));
+        sender.send(message)?;
     }
     drop(sender);
     let lost_by = readers.join_all().await;
@@ -54,14 +60,21 @@ pub(super) async fn measure(parameters: &Parameters) -> Result<Outcome> {
 }
 
 /// Reads to the end; how many messages were lost on the way.
-async fn lost(mut reader: broadcast::Receiver<Arc<(usize, Vec<u8>)>>) -> u64 {
+async fn lost(
+    mut reader: broadcast::Receiver<Arc<(usize, Vec<u8>)>>,
+    heard: Arc<AtomicUsize>,
+) -> u64 {
     let mut lost = 0;
     loop {
         match reader.recv().await {
             Ok(message) => {
                 std::hint::black_box(message.0);
+                heard.fetch_add(1, Ordering::Relaxed);
             }
-            Err(RecvError::Lagged(more)) => lost += more,
+            Err(RecvError::Lagged(more)) => {
+                lost += more;
+                heard.fetch_add(usize::try_from(more).unwrap_or_default(), Ordering::Relaxed);
+            }
             Err(RecvError::Closed) => return lost,
         }
     }
