@@ -116,7 +116,7 @@ fn names<T>(result: Result<T, Error>) -> (&'static str, &'static str) {
     let Err(error) = result else {
         panic!("it succeeded");
     };
-    (error.code(), error.original().unwrap())
+    (error.code(), error.original().unwrap().name)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -293,6 +293,8 @@ async fn members_are_told_of_everything_and_what_fails_has_its_code() {
         names(bens_chess.set_friendly_name("Mine").await),
         not_authorised
     );
+    let refused = bens_chess.set_comment("mine").await.unwrap_err();
+    assert_eq!(refused.original().unwrap().number, 0x8063_2020);
     let flags = PeerGroupFlags {
         disable_presence: true,
         ..PeerGroupFlags::default()

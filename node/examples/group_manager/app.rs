@@ -88,7 +88,7 @@ pub(crate) struct Failure {
     pub(crate) code: &'static str,
     pub(crate) message: String,
     pub(crate) original: Option<&'static str>,
-    pub(crate) next_step: Option<String>,
+    pub(crate) next_step: String,
 }
 
 /// What is said at the foot of the window.

@@ -238,7 +238,7 @@ impl Desk {
                 done("the comment is changed for all members")
             }
             Task::Invite(of, card) => {
-                let card = card.trim().parse().map_err(Error::Identity)?;
+                let card = unbroken(&card).parse().map_err(Error::Identity)?;
                 let handle = self.opened(&of)?.group.handle()?;
                 let invitation = handle.invite(&card, InviteOptions::default()).await?;
                 Ok(Message::Show {
@@ -250,7 +250,7 @@ impl Desk {
                 identity,
                 invitation,
             } => {
-                let invitation = invitation.trim().parse()?;
+                let invitation = unbroken(&invitation).parse()?;
                 let identity = self.identity(&identity).await?;
                 identity.groups().join(invitation).await?;
                 done("joined; open the group to go online")
@@ -300,11 +300,21 @@ fn some(text: String) -> Option<String> {
     Some(text).filter(|text| !text.trim().is_empty())
 }
 
+/// A card or an invitation, without the ends of lines that copying from a screen puts into it; the form
+/// in several lines is left as it is.
+fn unbroken(text: &str) -> String {
+    let text = text.trim();
+    match text.starts_with("peerage:") {
+        true => text.split_whitespace().collect(),
+        false => text.to_owned(),
+    }
+}
+
 fn failure(error: &Error) -> Failure {
     Failure {
         code: error.code(),
         message: error.to_string(),
-        original: error.original(),
+        original: error.original().map(|original| original.name),
         next_step: error.next_step(),
     }
 }

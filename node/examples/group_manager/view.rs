@@ -158,9 +158,7 @@ fn notice(notice: &Notice) -> Paragraph<'static> {
             if let Some(original) = failure.original {
                 text.push_str(&format!(" ({original})"));
             }
-            if let Some(next) = &failure.next_step {
-                text.push_str(&format!(" → {next}"));
-            }
+            text.push_str(&format!(" → {}", failure.next_step));
             text
         }
     };
