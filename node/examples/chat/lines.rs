@@ -27,6 +27,7 @@ pub(crate) async fn run(
                 match talk.room.enter(&line).await {
                     Ok(Answer::Nothing) => {}
                     Ok(Answer::Quit) => return Ok(()),
+                    Ok(Answer::Copy(text)) => show(&mut output, &text).await?,
                     Ok(Answer::Show(heard)) => show(&mut output, &text(&heard)).await?,
                     Err(error) => {
                         let error = peerage::harmless(&error.to_string());

@@ -35,7 +35,7 @@ use peerage::{
 use peerage_protocol::door::password::Password;
 use tokio::io::BufReader;
 
-use self::talk::Talk;
+use self::talk::{Talk, unbroken};
 
 pub(crate) type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;
 
@@ -54,7 +54,9 @@ async fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{}", peerage::harmless(&error.to_string()));
+            for line in error.to_string().lines() {
+                eprintln!("{}", peerage::harmless(line));
+            }
             ExitCode::FAILURE
         }
     }
@@ -200,9 +202,9 @@ pub(crate) async fn enter(node: &Node, options: &Options) -> Result<Option<Group
             .await?
         }
         Begin::Join(text) => match password {
-            None => node.join(text.parse()?, None).await?,
+            None => node.join(unbroken(text).parse()?, None).await?,
             Some(password) => {
-                let address = text.parse()?;
+                let address = unbroken(text).parse()?;
                 let waiting = node
                     .join_by_address(address, None, Some(password), None)
                     .await?;

@@ -80,6 +80,8 @@ pub(crate) enum Heard {
 pub(crate) enum Answer {
     Nothing,
     Show(Heard),
+    /// Something long, to be copied as it is.
+    Copy(String),
     Quit,
 }
 
@@ -209,11 +211,11 @@ impl Room {
             "/help" => show(HELP.to_owned()),
             "/present" => Ok(Answer::Show(Heard::Present(self.present().await?))),
             "/invite" => {
-                let card = rest.trim().parse()?;
+                let card = unbroken(rest).parse()?;
                 let invitation = self.group.invite(&card, InviteOptions::default()).await?;
-                show(invitation.to_uri())
+                Ok(Answer::Copy(invitation.to_uri()))
             }
-            "/address" => show(self.group.address().await?.to_uri()),
+            "/address" => Ok(Answer::Copy(self.group.address().await?.to_uri())),
             _ if command.starts_with('/') => Err(format!("{command} is no command; {HELP}").into()),
             _ => self.say(line).await,
         }
@@ -245,6 +247,16 @@ impl Room {
             }
             _ => Mood::Offline,
         })
+    }
+}
+
+/// A card, an invitation or an address, without the ends of lines that copying from a screen puts into
+/// it; the form in several lines is left as it is.
+pub(crate) fn unbroken(text: &str) -> String {
+    let text = text.trim();
+    match text.starts_with("peerage:") {
+        true => text.split_whitespace().collect(),
+        false => text.to_owned(),
     }
 }
 

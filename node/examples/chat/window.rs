@@ -35,6 +35,8 @@ pub(crate) struct Window {
     mood: Mood,
     present: Vec<String>,
     said: Vec<String>,
+    /// Shown over the window until a key is pressed.
+    pub(crate) copy: Option<String>,
     pub(crate) typed: String,
 }
 
@@ -45,6 +47,7 @@ impl Window {
             mood: Mood::Offline,
             present: Vec::new(),
             said: Vec::new(),
+            copy: None,
             typed: String::new(),
         }
     }
@@ -62,6 +65,9 @@ impl Window {
     /// Takes a key; gives the line that was finished with it.
     pub(crate) fn key(&mut self, key: KeyEvent) -> Option<String> {
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
+        if self.copy.take().is_some() && !control {
+            return None;
+        }
         match key.code {
             KeyCode::Char('c') if control => return Some("/quit".to_owned()),
             KeyCode::Char('u') if control => self.typed.clear(),
@@ -76,7 +82,21 @@ impl Window {
         None
     }
 
+    /// Takes a text of several lines as one.
+    fn paste(&mut self, text: &str) {
+        let text = text.trim().replace(['\r', '\n'], " ");
+        self.typed.push_str(&peerage::harmless(&text));
+    }
+
     pub(crate) fn draw(&self, frame: &mut Frame) {
+        if let Some(text) = &self.copy {
+            // Without a frame, which a terminal would copy too.
+            let rows = wrapped(text, frame.area().width);
+            let mut rows: Vec<Line> = rows.into_iter().map(Line::from).collect();
+            rows.insert(0, Line::raw("To be copied; any key goes back.").bold());
+            frame.render_widget(Paragraph::new(rows), frame.area());
+            return;
+        }
         let [body, line] =
             Layout::vertical([Constraint::Fill(1), Constraint::Length(3)]).areas(frame.area());
         let [conversation, present] =
@@ -164,6 +184,7 @@ async fn show(mut talk: Talk, mut terminal: DefaultTerminal) -> Result<()> {
                     match talk.room.enter(&line).await {
                         Ok(Answer::Nothing) => {}
                         Ok(Answer::Quit) => return Ok(()),
+                        Ok(Answer::Copy(text)) => window.copy = Some(text),
                         Ok(Answer::Show(heard)) => window.hear(heard),
                         Err(error) => {
                             let text = peerage::harmless(&error.to_string());
@@ -171,7 +192,7 @@ async fn show(mut talk: Talk, mut terminal: DefaultTerminal) -> Result<()> {
                         }
                     }
                 }
-                Some(Event::Paste(text)) => window.typed.push_str(&peerage::harmless(text.trim())),
+                Some(Event::Paste(text)) => window.paste(&text),
                 Some(_) => {}
                 None => return Ok(()),
             },

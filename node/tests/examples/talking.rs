@@ -121,7 +121,7 @@ async fn the_chat_takes_members_by_password_and_by_invitation_and_shows_who_is_t
     ada.sees("— present: Ada").await;
 
     ada.types("/address").await;
-    let address = ada.sees("peerage:group:").await.replace("— ", "");
+    let address = ada.sees("peerage:group:").await;
     let join = options(folder, "Ben", Begin::Join(address));
     let mut ben = Terminals::sit_down(with_password(join)).await;
     ada.sees("— chatting").await;
@@ -134,7 +134,7 @@ async fn the_chat_takes_members_by_password_and_by_invitation_and_shows_who_is_t
 
     let invite = format!("/invite {}", card(folder, "Cara").await);
     ada.types(&invite).await;
-    let invitation = ada.sees("peerage:invite:").await.replace("— ", "");
+    let invitation = ada.sees("peerage:invite:").await;
     let join = options(folder, "Cara", Begin::Join(invitation));
     let mut cara = Terminals::sit_down(join).await;
     // What was said before she came is there for as long as it lives.
@@ -217,4 +217,9 @@ fn the_chat_window_shows_the_conversation_the_members_and_the_mood() {
     }
     shows(&window, &["hi▏"]);
     assert_eq!(window.key(press(KeyCode::Enter)).as_deref(), Some("hi"));
+
+    window.copy = Some("peerage:group:".to_owned() + &"x".repeat(200));
+    shows(&window, &["To be copied", "\npeerage:group:xxx"]);
+    assert_eq!(window.key(press(KeyCode::Char('z'))), None);
+    shows(&window, &["Chess – chatting"]);
 }
