@@ -11,8 +11,7 @@
 //! has the address and the password joins with `join peerage:group:… --password`.
 //!
 //! `chat FOLDER` goes on with the first chat of the folder, `chat FOLDER open NAME` with another. A line
-//! typed goes to all members and is gone after two minutes; `/msg NAME TEXT` goes to one member alone;
-//! `/help` tells the rest. With `--local` the chat is for this machine, or with `--local=ADDRESS` for the
+//! typed goes to all members and is gone after two minutes; `/help` tells the rest. With `--local` the chat is for this machine, or with `--local=ADDRESS` for the
 //! network in which this machine has that address. On a terminal the chat has a window; with `--lines`,
 //! and when the output goes elsewhere, it is plain lines.
 //!
@@ -28,10 +27,7 @@ use std::{
     process::ExitCode,
 };
 
-use peerage::{
-    GroupHandle, NewGroup, NewIdentity, Node, Settings,
-    model::{DoorRequest, GroupStatus},
-};
+use peerage::{Error, GroupHandle, NewGroup, NewIdentity, Node, Settings, model::DoorRequest};
 use peerage_protocol::door::password::Password;
 use tokio::io::BufReader;
 
@@ -208,11 +204,14 @@ pub(crate) async fn enter(node: &Node, options: &Options) -> Result<Option<Group
                 let waiting = node
                     .join_by_address(address, None, Some(password), None)
                     .await?;
-                let info = node.connect_group(&waiting.name, None).await?;
-                if matches!(info.status, GroupStatus::Connecting | GroupStatus::Waiting) {
-                    return Err("nobody at the address has let us in yet; try again later".into());
+                node.connect_group(&waiting.name, None).await?;
+                match node.open_group(&waiting.name, None).await {
+                    Err(Error::GroupNotFound { .. }) => {
+                        let said = "nobody at the address has let us in yet; `open` the chat later";
+                        return Err(said.into());
+                    }
+                    found => found?,
                 }
-                node.open_group(&waiting.name, None).await?
             }
         },
         Begin::Open(Some(name)) => {

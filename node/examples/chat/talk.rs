@@ -22,8 +22,8 @@ const LIFETIME: Duration = Duration::from_secs(120);
 const SHOWN: usize = 1_000;
 
 pub(crate) const HELP: &str = "\
-a line goes to all; /msg NAME TEXT to one alone; /present who is there; /invite CARD, or /address for \
-people with the password; /quit";
+a line goes to all; /present who is there; /invite CARD, or /address for people with the password; \
+/quit";
 
 /// A talk in a group: what is heard of it.
 pub(crate) struct Talk {
