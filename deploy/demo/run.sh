@@ -163,6 +163,28 @@ expect "all three hold the same" same same_everywhere ada ben cy
 [ "$(gone ada "$doomed")" = gone ] || fail "what was deleted stays deleted"
 done_step "Ada came back by herself and holds the same database"
 
+title "Ada sends Ben a message, and a file, that nobody else gets"
+if node ada direct send Ben --payload "psst" >/dev/null 2>&1; then fail "nobody gets in where nobody listens"; fi
+done_step "Ben does not listen, so Ada is refused"
+"$PEERAGE" --data-dir "$folder/ben" direct recv --count 1 --json >"$folder/ben.direct" 2>/dev/null &
+process[recv]=$!
+sent() { node "$@" >/dev/null && echo sent; }
+expect "Ada's message goes to Ben" sent sent ada direct send Ben --payload "psst, at nine"
+wait "${process[recv]}" || fail "Ben's application ends with the message"
+unset "process[recv]"
+grep -q '"payload_text":"psst, at nine"' "$folder/ben.direct" || fail "Ben got the message: $(cat "$folder/ben.direct")"
+[ "$(node ada direct ls --json)" = "[]" ] || fail "the connection is closed again"
+done_step "Ben listens and has a direct message from Ada"
+head -c 3000000 /dev/urandom >"$folder/file"
+"$PEERAGE" --data-dir "$folder/ben" direct pipe --accept --from Ada --no-input >"$folder/ben.file" 2>/dev/null &
+process[pipe]=$!
+sent() { node ada direct pipe Ben <"$folder/file" >/dev/null && echo sent; }
+expect "Ada's file goes to Ben" sent sent
+wait "${process[pipe]}" || fail "Ben's end of the pipe ends in order"
+unset "process[pipe]"
+cmp -s "$folder/file" "$folder/ben.file" || fail "the file arrived whole"
+done_step "a file of 3 MB went through a pipe from Ada to Ben"
+
 title "One node is killed with -9 and recovers"
 kept=$(node ben record put --type note --payload "acknowledged before the crash" --json | field id)
 kill -KILL "${process[ben]}"

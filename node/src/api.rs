@@ -18,6 +18,9 @@ pub use once::{KEPT_FOR, MAX_ANSWERS, MAX_ANSWERS_BYTES, MAX_AT_ONCE, MAX_KEY_CH
 
 use crate::{Error, Node};
 
+#[allow(unused_qualifications, reason = "in what utoipa's macro writes")]
+mod direct;
+mod direct_socket;
 mod document;
 mod doors;
 mod errors;
@@ -38,6 +41,7 @@ mod properties;
 mod records;
 mod socket;
 mod standing;
+mod told;
 
 /// At most this many bytes in the body of a request: an invitation or a full record in base64 needs
 /// less than a third.
@@ -49,7 +53,7 @@ pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// At most this many requests at once; each may hold one body.
 pub const MAX_REQUESTS: usize = 256;
 
-/// At most this many event streams at once; each holds one queue.
+/// At most this many streams and sockets held open at once; each holds one queue.
 pub const MAX_STREAMS: usize = 128;
 
 /// At most this many records in one answer, about 48 KiB each at worst.
@@ -85,6 +89,7 @@ struct Api {
         (name = "doors", description = "How people without an invitation become members"),
         (name = "group-key", description = "The group's own key, for the day a disk is lost"),
         (name = "records", description = "What the members of a group share"),
+        (name = "direct", description = "Connections between two members' applications"),
         (name = "events", description = "What happens in a group"),
         (name = "errors", description = "What can go wrong, and what to do then"),
     )
@@ -221,6 +226,12 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(invitations::revoke))
         .routes(routes!(records::list, records::publish))
         .routes(routes!(records::get, records::update, records::delete))
+        .routes(routes!(direct::list, direct::open))
+        .routes(routes!(direct::listen))
+        .routes(routes!(direct_socket::accept))
+        .routes(routes!(direct::show, direct::close))
+        .routes(routes!(direct::send))
+        .routes(routes!(direct_socket::socket))
         .routes(routes!(events::events))
         .routes(routes!(events::acknowledge))
         .routes(routes!(events::consumers))

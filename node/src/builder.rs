@@ -28,11 +28,12 @@ use crate::{
     beside::Beside,
     clock::Clock,
     deferring::Deferring,
+    direct::Directs,
     event::{Consumers, Feeds, MAX_SNAPSHOTS},
     folder::DataFolder,
     handle::{Inner, Replicas, Visits},
     metrics::Metrics,
-    run::{Links, MAX_COMMANDS, Run},
+    run::{MAX_COMMANDS, Run},
     settings::Settings,
     storing::Storing,
     vault::Vault,
@@ -134,6 +135,7 @@ impl Builder {
         rand::rng().fill_bytes(&mut seed);
         let peer = network.peer();
         let deferring = Deferring::default();
+        let (directs, noted) = Directs::new(Arc::clone(&metrics));
         let mut run = Run {
             deferring: deferring.clone(),
             engine: Engine::new(peer, boot, seed),
@@ -148,10 +150,12 @@ impl Builder {
             changes: HashMap::new(),
             attempts: HashMap::new(),
             next_command: 0,
-            links: Links::default(),
             counted: Default::default(),
             bootstrap: settings.bootstrap.clone(),
             beside: Beside::default(),
+            directs: Arc::clone(&directs),
+            noted,
+            opening: None,
         };
         run.enter_cloud();
         let inner = Arc::new(Inner {
@@ -171,6 +175,7 @@ impl Builder {
             replicas: Replicas::default(),
             deferring,
             visits: Visits::default(),
+            directs,
             stopped: stopped.clone(),
         });
         let run = tokio::spawn(async move {

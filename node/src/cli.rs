@@ -11,6 +11,7 @@ use crate::{Error, Settings, error::catalogue, settings::Layer};
 
 pub mod args;
 mod client;
+mod direct;
 mod door;
 mod events;
 mod explain;
@@ -22,9 +23,11 @@ mod input;
 mod invite;
 mod member;
 mod output;
+mod pipe;
 mod presence;
 mod qr;
 mod record;
+mod socket;
 mod standing;
 mod status;
 mod up;
@@ -86,6 +89,7 @@ async fn run(cli: Cli, output: Output) -> Result<(), Failure> {
             None => standing::audit(&client(&global)?, args, output).await,
         },
         Command::Record(command) => record::run(&client(&global)?, command, output).await,
+        Command::Direct(command) => direct::run(&client(&global)?, command, output).await,
         Command::Events(command) => events::run(&client(&global)?, command, output).await,
         Command::Explain(args) => explain::explain(&args, output),
         Command::Completions { shell } => {

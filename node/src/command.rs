@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 
 use libp2p::{Multiaddr, PeerId};
 use peerage_protocol::{
+    direct::{ConnectionId, DirectFailure, DirectMode},
     door::{Decision, Door, JoinRequest, QueueError},
-    engine::{Change, ChangeError, ConnectFailure, NewVisit, OpenGroup, PresenceWish, Status},
+    engine::{
+        Change, ChangeError, ConnectFailure, NewVisit, OpenGroup, Place, PresenceWish, Status,
+    },
     gmc::VerifiedGmc,
     group::GroupKey,
     neighbours::Neighbour,
@@ -66,8 +69,25 @@ pub(crate) enum Command {
     Visit(Box<NewVisit>, oneshot::Sender<()>),
     /// Ends a visit.
     Leave(ReplicaId, oneshot::Sender<()>),
+    /// Replies with the id of the attempt, or why there is none.
+    OpenDirect(
+        OpenDirect,
+        oneshot::Sender<Result<ConnectionId, DirectFailure>>,
+    ),
+    /// Who listens for direct connections in the group may have changed.
+    ListenDirect(ReplicaId, oneshot::Sender<()>),
     Network(oneshot::Sender<NetworkView>),
     Shutdown(oneshot::Sender<()>),
+}
+
+/// A direct connection to be opened.
+#[derive(Debug)]
+pub(crate) struct OpenDirect {
+    pub(crate) replica: ReplicaId,
+    pub(crate) member: IdentityKey,
+    /// Where to try; with none, wherever the member is known to be.
+    pub(crate) places: Vec<Place>,
+    pub(crate) mode: DirectMode,
 }
 
 /// An open group as it is at one moment.

@@ -10,6 +10,7 @@ use std::{io, path::PathBuf};
 
 use peerage_protocol::{
     cloud::CloudError,
+    direct::{ConnectionId, DirectFailure},
     door::AddressError,
     engine::{ChangeError, ConnectFailure},
     gmc::GmcError,
@@ -343,6 +344,26 @@ pub enum Error {
         group: String,
         /// How far it got.
         reason: ConnectFailure,
+    },
+    /// A direct connection did not come about.
+    #[error("no direct connection with {member}: {reason}")]
+    DirectFailed {
+        /// The member, as it was named.
+        member: String,
+        /// Why.
+        reason: DirectFailure,
+    },
+    /// No direct connection has this id, or it has ended.
+    #[error("there is no open connection {id}")]
+    ConnectionNotFound {
+        /// The id.
+        id: ConnectionId,
+    },
+    /// A pipe broke before both sides had ended: what came is not all.
+    #[error("the pipe was cut before its end: {reason}")]
+    DirectCut {
+        /// What is known of it.
+        reason: String,
     },
     /// No node with this peer id is present in the group.
     #[error("no node {peer_id} is present in the group")]

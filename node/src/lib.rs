@@ -46,6 +46,7 @@ pub mod cli;
 pub mod clock;
 mod command;
 mod deferring;
+mod direct;
 pub mod error;
 mod event;
 pub mod folder;
@@ -61,6 +62,10 @@ mod storing;
 mod vault;
 
 pub use builder::Builder;
+pub use direct::{
+    DataInterest, DirectEvent, DirectInterest, DirectListener, DirectMessage, DirectNotice,
+    DirectTarget, Pipe,
+};
 pub use error::{Error, ErrorKind, Result};
 pub use event::{EventFilter, EventStream, Snapshot};
 pub use handle::{

@@ -31,6 +31,9 @@ pub struct Metrics {
     store_commit: Histogram,
     api_requests: IntCounterVec,
     api_seconds: HistogramVec,
+    directs: IntCounterVec,
+    direct_messages: BothWays,
+    direct_bytes: BothWays,
     events: IntCounterVec,
     events_lost: IntCounter,
     commands: IntCounterVec,
@@ -166,6 +169,30 @@ impl Metrics {
                     &["route"],
                 ),
             ),
+            directs: register(
+                &registry,
+                counters(
+                    "peerage_direct_total",
+                    "Direct connections, by what became of them: opened, accepted, closed, or why they failed",
+                    &["outcome"],
+                ),
+            ),
+            direct_messages: BothWays::of(register(
+                &registry,
+                counters(
+                    "peerage_direct_messages_total",
+                    "Messages on direct connections, by direction (in, out)",
+                    &["direction"],
+                ),
+            )),
+            direct_bytes: BothWays::of(register(
+                &registry,
+                counters(
+                    "peerage_direct_bytes_total",
+                    "Bytes of applications on direct connections, pipes included, by direction (in, out)",
+                    &["direction"],
+                ),
+            )),
             events: register(
                 &registry,
                 counters(
@@ -318,6 +345,23 @@ impl Metrics {
             .observe(took.as_secs_f64());
     }
 
+    /// Something became of a direct connection.
+    pub fn direct(&self, outcome: &'static str) {
+        self.directs.with_label_values(&[outcome]).inc();
+    }
+
+    /// A message passed on a direct connection.
+    pub fn direct_message(&self, direction: Direction, bytes: usize) {
+        self.direct_messages.the(direction).inc();
+        self.direct_bytes(direction, bytes);
+    }
+
+    /// Bytes of an application passed on a direct connection.
+    pub fn direct_bytes(&self, direction: Direction, bytes: usize) {
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        self.direct_bytes.the(direction).inc_by(bytes);
+    }
+
     /// An event was told to applications.
     pub fn event(&self, kind: crate::model::EventKind) {
         self.events.with_label_values(&[kind.as_str()]).inc();
@@ -344,6 +388,38 @@ impl Metrics {
     /// Something was dropped because the named bound was reached.
     pub fn dropped(&self, bound: &'static str) {
         self.dropped.with_label_values(&[bound]).inc();
+    }
+}
+
+/// Which way something went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// To this node.
+    In,
+    /// From it.
+    Out,
+}
+
+/// A counter for each direction, found without a lookup: it counts every message.
+#[derive(Debug)]
+struct BothWays {
+    incoming: IntCounter,
+    outgoing: IntCounter,
+}
+
+impl BothWays {
+    fn of(counters: IntCounterVec) -> Self {
+        Self {
+            incoming: counters.with_label_values(&["in"]),
+            outgoing: counters.with_label_values(&["out"]),
+        }
+    }
+
+    fn the(&self, direction: Direction) -> &IntCounter {
+        match direction {
+            Direction::In => &self.incoming,
+            Direction::Out => &self.outgoing,
+        }
     }
 }
 
@@ -379,12 +455,15 @@ mod tests {
         metrics.store_commit(Duration::from_millis(2));
         metrics.api_request("/v1/status", 200, Duration::from_millis(1));
         metrics.event(crate::model::EventKind::Gap);
+        metrics.direct_message(Direction::Out, 64);
         let text = metrics.text();
         for line in [
             "peerage_neighbours 3",
             "peerage_admissions_total{outcome=\"refused\",reason=\"expired\"} 1",
             "peerage_records_stored_total{origin=\"remote\",outcome=\"stored\"} 1",
             "peerage_store_commit_seconds_count 1",
+            "peerage_direct_messages_total{direction=\"out\"} 1",
+            "peerage_direct_bytes_total{direction=\"out\"} 64",
             "peerage_api_requests_total{route=\"/v1/status\",status=\"200\"} 1",
             "peerage_event_gaps_total 1",
         ] {

@@ -4,6 +4,7 @@
 //! Times are RFC 3339 text in UTC with milliseconds. Keys and ids are lower-case hex, record
 //! ids and types are UUID text, payloads are standard base64.
 
+mod direct;
 mod door;
 mod event;
 mod group;
@@ -19,6 +20,10 @@ mod standing;
 mod status;
 mod text;
 
+pub use direct::{
+    ConnectionEnd, ConnectionInfo, ConnectionKind, ConnectionMode, DirectOpening, DirectTold,
+    MessageInfo, OpenDirect, SendDirect,
+};
 pub use door::{
     AcceptRequest, AddressInfo, AddressText, DoorInfo, DoorRequest, InspectAddress,
     JoinRequestInfo, VisitRequest,

@@ -30,18 +30,19 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval_at, sleep_until},
 };
 
-pub(crate) use self::telling::Links;
-
 use crate::{
     Result,
     beside::Beside,
     clock::Clock,
     command::{Command, NetworkView, View},
     deferring::Deferring,
+    direct::{Directs, Note},
     event::Feeds,
     metrics::Metrics,
     storing::{Storing, Told},
 };
+
+mod direct;
 
 /// Commands that wait; a full queue makes the caller wait.
 pub(crate) const MAX_COMMANDS: usize = 256;
@@ -75,14 +76,17 @@ pub(crate) struct Run {
     pub(crate) next_command: CommandId,
     /// Groups in which nothing expires now.
     pub(crate) deferring: Deferring,
-    /// The numbers of the connections with neighbours.
-    pub(crate) links: Links,
     /// What the metrics have been told of the network.
     pub(crate) counted: Counts,
     /// Nodes to enter the cloud through, dialled again while nobody is connected.
     pub(crate) bootstrap: Vec<Multiaddr>,
     /// What is done beside the loop, and comes back as an input.
     pub(crate) beside: Beside,
+    pub(crate) directs: Arc<Directs>,
+    /// What the direct connections tell.
+    pub(crate) noted: mpsc::UnboundedReceiver<Note>,
+    /// The attempt to connect that the engine is being told of, and who waits for its id.
+    pub(crate) opening: Option<direct::Opening>,
 }
 
 /// Facts worth keeping over a restart.
@@ -140,6 +144,7 @@ impl Run {
                     Some(command) => self.on_command(command),
                 },
                 Some(input) = self.beside.next() => self.handle(input),
+                Some(note) = self.noted.recv() => self.on_note(note),
                 Some(()) = wakeup => self.handle(Input::Tick),
                 input = self.network.next() => {
                     self.handle(input);
@@ -148,6 +153,7 @@ impl Run {
                 _ = sweep.tick() => self.sweep().await,
             }
             self.carry_out().await;
+            self.answer_opening();
             local += 1;
             if local >= MAX_LOCAL {
                 local = 0;
@@ -219,6 +225,7 @@ impl Run {
                 self.feeds.open(replica, group.clone(), origin);
                 self.open.insert(replica, group);
                 self.handle(Input::Open(open));
+                self.listen_direct(replica);
                 self.count_groups();
                 let _ = done.send(());
             }
@@ -315,6 +322,11 @@ impl Run {
             }
             Command::Leave(visit, done) => {
                 self.handle(Input::Door(DoorInput::Leave { visit }));
+                let _ = done.send(());
+            }
+            Command::OpenDirect(open, reply) => self.open_direct(open, reply),
+            Command::ListenDirect(replica, done) => {
+                self.listen_direct(replica);
                 let _ = done.send(());
             }
             Command::Network(reply) => {

@@ -173,7 +173,10 @@ fn attributes(list: Vec<AttributeInfo>) -> Result<Vec<Attribute>, Error> {
     list.into_iter().map(Attribute::try_from).collect()
 }
 
-fn payload(base64: Option<String>, text: Option<String>) -> Result<Option<Vec<u8>>, Error> {
+pub(super) fn payload(
+    base64: Option<String>,
+    text: Option<String>,
+) -> Result<Option<Vec<u8>>, Error> {
     match (base64, text) {
         (Some(_), Some(_)) => Err(Error::invalid(
             "payload",

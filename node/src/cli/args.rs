@@ -8,6 +8,7 @@ use libp2p::Multiaddr;
 
 use super::values::{AttributeArg, CodeParser, Lifetime};
 
+mod direct;
 mod events;
 mod group_key;
 mod invite;
@@ -15,6 +16,7 @@ mod member;
 mod standing;
 
 pub use self::{
+    direct::{DirectCommand, KindArg, PipeArgs},
     events::{ConsumersCommand, EventsCommand, TailArgs},
     group_key::GroupKeyCommand,
     invite::{Forms, InvitationForm, InviteCommand, RoleArg},
@@ -123,6 +125,9 @@ pub enum Command {
     /// Records: what the members of a group share
     #[command(subcommand)]
     Record(RecordCommand),
+    /// Direct connections: messages and bytes for one member alone
+    #[command(subcommand)]
+    Direct(DirectCommand),
     /// Events: what happens in a group
     #[command(subcommand)]
     Events(EventsCommand),

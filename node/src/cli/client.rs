@@ -23,13 +23,13 @@ use crate::{
 
 /// A page of full records is the largest answer.
 const MAX_ANSWER_BYTES: usize = 128 * 1024 * 1024;
-/// At most this many bytes in one line of a stream.
-const MAX_LINE_BYTES: usize = 1024 * 1024;
+/// At most this many bytes in one line of a stream: a full message of a direct connection in base64.
+const MAX_LINE_BYTES: usize = 32 * 1024 * 1024;
 /// The daemon answers, or says that it cannot, within half of this.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A way to the daemon; connects anew for each request.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Client {
     socket: PathBuf,
 }
@@ -140,7 +140,15 @@ impl Client {
         group: &GroupPath,
         query: &str,
     ) -> Result<impl Stream<Item = Result<GroupEvent, Failure>>, Failure> {
-        let request = Request::get(group.asking("/events", query))
+        self.lines(&group.asking("/events", query)).await
+    }
+
+    /// What a stream tells, until the daemon stops.
+    pub(super) async fn lines<T: DeserializeOwned>(
+        &self,
+        path: &str,
+    ) -> Result<impl Stream<Item = Result<T, Failure>> + use<T>, Failure> {
+        let request = Request::get(path)
             .header(header::HOST, "peerage")
             .header(header::ACCEPT, "application/x-ndjson")
             .body(Full::default())
@@ -152,13 +160,14 @@ impl Client {
         let lines = Lines {
             body: response.into_body(),
             buffer: Vec::new(),
+            looked_at: 0,
         };
         Ok(futures::stream::try_unfold(lines, |mut lines| async move {
             let Some(line) = lines.next().await? else {
                 return Ok(None);
             };
             match serde_json::from_slice(&line) {
-                Ok(event) => Ok(Some((event, lines))),
+                Ok(told) => Ok(Some((told, lines))),
                 Err(error) => Err(match serde_json::from_slice::<Problem>(&line) {
                     Ok(problem) => Failure::from(problem),
                     Err(_) => internal(error),
@@ -212,14 +221,19 @@ impl Client {
             })
     }
 
+    /// A connection to the daemon.
+    pub(super) async fn connect(&self) -> Result<UnixStream, Failure> {
+        let connecting = UnixStream::connect(&self.socket).await;
+        connecting.map_err(|source| {
+            Failure::from(Error::DaemonUnreachable {
+                path: self.socket.clone(),
+                source,
+            })
+        })
+    }
+
     async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, Failure> {
-        let stream =
-            UnixStream::connect(&self.socket)
-                .await
-                .map_err(|source| Error::DaemonUnreachable {
-                    path: self.socket.clone(),
-                    source,
-                })?;
+        let stream = self.connect().await?;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
             .await
             .map_err(broken)?;
@@ -241,7 +255,7 @@ impl Client {
 }
 
 /// A group as part of a path.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct GroupPath {
     group: String,
     identity: Option<String>,
@@ -279,14 +293,18 @@ impl GroupPath {
 struct Lines {
     body: Incoming,
     buffer: Vec<u8>,
+    /// So much of the buffer holds no end of a line.
+    looked_at: usize,
 }
 
 impl Lines {
     /// The next line that is not empty, without its end; none when the stream has ended.
     async fn next(&mut self) -> Result<Option<Vec<u8>>, Failure> {
         loop {
-            if let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') {
-                let rest = self.buffer.split_off(end + 1);
+            let unseen = &self.buffer[self.looked_at..];
+            if let Some(end) = unseen.iter().position(|byte| *byte == b'\n') {
+                let rest = self.buffer.split_off(self.looked_at + end + 1);
+                self.looked_at = 0;
                 let mut line = std::mem::replace(&mut self.buffer, rest);
                 line.pop();
                 if line.is_empty() {
@@ -294,6 +312,7 @@ impl Lines {
                 }
                 return Ok(Some(line));
             }
+            self.looked_at = self.buffer.len();
             if self.buffer.len() > MAX_LINE_BYTES {
                 return Err(internal("the daemon sent an endless line"));
             }

@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use peerage_protocol::invitation::Invitation;
+use peerage_protocol::{invitation::Invitation, wire::direct::MAX_DIRECT_MESSAGE_BYTES};
 use zeroize::Zeroizing;
 
 use super::failure::Failure;
@@ -47,6 +47,11 @@ pub(super) fn invitation(argument: &str) -> Result<String, Failure> {
 /// Content of a file or of standard input.
 pub(super) fn content(path: &Path) -> Result<Vec<u8>, Failure> {
     read(path, MAX_CONTENT_BYTES)
+}
+
+/// A message of a file or of standard input.
+pub(super) fn message(path: &Path) -> Result<Vec<u8>, Failure> {
+    read(path, MAX_DIRECT_MESSAGE_BYTES as u64)
 }
 
 /// A passphrase: from the file, else from `PEERAGE_EXPORT_PASSPHRASE`, else asked for; asked for

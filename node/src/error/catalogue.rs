@@ -10,6 +10,7 @@ use super::ErrorKind;
 mod explain;
 mod original;
 
+mod direct;
 mod events;
 mod groups;
 mod identities;
@@ -23,7 +24,7 @@ pub use explain::{everything, explain};
 pub use original::{Here, ORIGINALS, Original};
 
 pub(crate) use self::{
-    events::*, groups::*, identities::*, invitations::*, members::*, node::*, records::*,
+    direct::*, events::*, groups::*, identities::*, invitations::*, members::*, node::*, records::*,
 };
 
 /// What is known about one error, whatever it is about this time.
@@ -109,6 +110,7 @@ pub fn entries() -> impl Iterator<Item = &'static Entry> {
         node::ALL,
         identities::ALL,
         groups::ALL,
+        direct::ALL,
         members::ALL,
         invitations::ALL,
         records::ALL,

@@ -2,6 +2,7 @@
 
 use peerage_protocol::{
     cloud::CloudError,
+    direct::DirectFailure,
     door::AddressError as DoorAddressError,
     engine::{AddressError, ChangeError, ConnectFailure},
     gmc::GmcError,
@@ -42,6 +43,19 @@ pub(super) fn connect(failure: ConnectFailure) -> &'static Entry {
         ConnectFailure::OtherPeer => &catalogue::CONNECTION_OTHER_PEER,
         ConnectFailure::TimedOut => &catalogue::CONNECTION_TIMED_OUT,
         _ => &catalogue::CONNECTION_FAILED,
+    }
+}
+
+pub(super) fn direct(failure: DirectFailure) -> &'static Entry {
+    match failure {
+        DirectFailure::Refused => &catalogue::DIRECT_REFUSED,
+        DirectFailure::Busy => &catalogue::DIRECT_BUSY,
+        DirectFailure::OtherMember | DirectFailure::NotAuthorised => {
+            &catalogue::DIRECT_NOT_AUTHENTICATED
+        }
+        DirectFailure::Offline => &catalogue::GROUP_OFFLINE,
+        DirectFailure::TooMany => &catalogue::TOO_MANY_CONNECTIONS,
+        _ => &catalogue::DIRECT_FAILED,
     }
 }
 

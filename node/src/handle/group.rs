@@ -1,6 +1,7 @@
 //! [`GroupHandle`]: what an application does in a group.
 
 mod consumers;
+mod direct;
 mod events;
 mod invitations;
 mod key;

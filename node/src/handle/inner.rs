@@ -26,6 +26,7 @@ use crate::{
     clock::Clock,
     command::{Command, NetworkView, View},
     deferring::Deferring,
+    direct::Directs,
     event::{Consumers, Feeds, Origin, consumers_key},
     folder::{DataFolder, Membership},
     metrics::Metrics,
@@ -56,6 +57,7 @@ pub(crate) struct Inner {
     pub(crate) replicas: Replicas,
     pub(crate) deferring: Deferring,
     pub(crate) visits: Visits,
+    pub(crate) directs: Arc<Directs>,
     /// The run loop or the store has ended.
     pub(crate) stopped: CancellationToken,
 }

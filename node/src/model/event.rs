@@ -94,6 +94,9 @@ pub struct GroupEvent {
     /// of a neighbour is unique while this node runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connection: Option<String>,
+    /// The attempt that goes on in place of a direct connection that did not come about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
     /// Who asks to join, a peer name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applicant: Option<String>,
@@ -140,6 +143,7 @@ impl GroupEvent {
             member: None,
             node: None,
             connection: None,
+            next: None,
             applicant: None,
             cause: None,
             by: None,

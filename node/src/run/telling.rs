@@ -1,7 +1,5 @@
 //! What the engine says has happened, told to applications, to the log and to the metrics.
 
-use std::collections::HashMap;
-
 use libp2p::PeerId;
 use peerage_protocol::{
     engine::{ConnectFailure, DoorEvent, Event, Status, Verdict},
@@ -17,25 +15,6 @@ use peerage_records::{
 
 use super::{Notice, Run};
 use crate::model::{EventKind, GroupEvent, GroupStatus, instant_text};
-
-/// The connections with neighbours, numbered as they come.
-#[derive(Debug, Default)]
-pub(crate) struct Links {
-    open: HashMap<(ReplicaId, PeerId), u64>,
-    last: u64,
-}
-
-impl Links {
-    fn opened(&mut self, replica: ReplicaId, peer: PeerId) -> String {
-        self.last += 1;
-        self.open.insert((replica, peer), self.last);
-        self.last.to_string()
-    }
-
-    fn closed(&mut self, replica: ReplicaId, peer: PeerId) -> Option<String> {
-        self.open.remove(&(replica, peer)).map(|it| it.to_string())
-    }
-}
 
 impl Run {
     pub(super) fn emit(&mut self, event: Event) {
@@ -133,6 +112,7 @@ impl Run {
                 };
                 self.metrics.record_stored(outcome, origin);
             }
+            Event::Direct(event) => self.emit_of_direct(event),
             Event::Door(event) => self.emit_of_door(event),
             Event::StoreFailed { replica, failure } => {
                 tracing::error!(group = %self.group_name(&replica), %failure, "the store failed");
@@ -269,9 +249,10 @@ impl Run {
     fn tell_linked(&mut self, replica: ReplicaId, peer: PeerId, member: &IdentityKey) {
         self.metrics.admission_accepted();
         tracing::info!(%peer, group = %self.group_name(&replica), "neighbour connected");
+        let connection = self.neighbour_connected(replica, peer, member);
         let linked = GroupEvent {
             node: Some(peer.to_string()),
-            connection: Some(self.links.opened(replica, peer)),
+            connection: Some(connection.to_string()),
             ..self.of_member(&replica, EventKind::NeighbourConnected, member)
         };
         self.tell(replica, linked);
@@ -287,9 +268,10 @@ impl Run {
         reason: &'static str,
     ) {
         tracing::info!(%peer, group = %self.group_name(&replica), reason, "neighbour disconnected");
+        let connection = self.directs.neighbour_gone(replica, &peer);
         let unlinked = GroupEvent {
             node: Some(peer.to_string()),
-            connection: self.links.closed(replica, peer),
+            connection: connection.map(|id| id.to_string()),
             reason: Some(reason.to_owned()),
             ..self.of_member(&replica, EventKind::NeighbourDisconnected, member)
         };
@@ -354,7 +336,7 @@ impl Run {
         }
     }
 
-    fn tell(&self, replica: ReplicaId, event: GroupEvent) {
+    pub(super) fn tell(&self, replica: ReplicaId, event: GroupEvent) {
         self.metrics.event(event.kind);
         if let Some(feed) = self.feeds.of(&replica) {
             feed.moment(event, self.clock.timestamp());

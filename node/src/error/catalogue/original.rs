@@ -208,8 +208,7 @@ pub const ORIGINALS: &[Original] = &[
         "PEER_E_CONNECTION_NOT_FOUND",
         0x8063_0103,
         "No connection has this id, or it has ended.",
-    )
-    .as_in(&["connection_failed"]),
+    ),
     code(
         "PEER_E_CONNECT_SELF",
         0x8063_0106,

@@ -68,6 +68,13 @@ kinds! {
     NeighbourDisconnected = "neighbour_disconnected",
     /// A node that was approached did not become a neighbour; `reason` says why.
     NeighbourFailed = "neighbour_failed",
+    /// A direct connection is open; `connection`, `member` and `node` say which.
+    DirectConnected = "direct_connected",
+    /// A direct connection has ended; `reason` says how.
+    DirectDisconnected = "direct_disconnected",
+    /// A direct connection did not come about; `reason` says why, and `next` names the attempt that
+    /// goes on in its place, if there is one.
+    DirectFailed = "direct_failed",
     /// The group's status changed to `status`.
     StatusChanged = "status_changed",
     /// The databases of this node and a neighbour are in line.
@@ -135,6 +142,7 @@ impl EventKind {
             Self::RecordAdded | Self::RecordUpdated | Self::RecordDeleted | Self::RecordExpired => {
                 Some(3)
             }
+            Self::DirectConnected | Self::DirectDisconnected | Self::DirectFailed => Some(4),
             Self::NeighbourConnected | Self::NeighbourDisconnected | Self::NeighbourFailed => {
                 Some(5)
             }
@@ -176,9 +184,18 @@ impl EventKind {
     #[must_use]
     pub const fn change(self) -> Option<u8> {
         match self {
-            Self::RecordAdded | Self::NeighbourConnected | Self::MemberConnected => Some(1),
-            Self::RecordUpdated | Self::NeighbourDisconnected | Self::MemberDisconnected => Some(2),
-            Self::RecordDeleted | Self::NeighbourFailed | Self::MemberUpdated => Some(3),
+            Self::RecordAdded
+            | Self::DirectConnected
+            | Self::NeighbourConnected
+            | Self::MemberConnected => Some(1),
+            Self::RecordUpdated
+            | Self::DirectDisconnected
+            | Self::NeighbourDisconnected
+            | Self::MemberDisconnected => Some(2),
+            Self::RecordDeleted
+            | Self::DirectFailed
+            | Self::NeighbourFailed
+            | Self::MemberUpdated => Some(3),
             Self::RecordExpired | Self::MemberJoined => Some(4),
             Self::MemberLeft => Some(5),
             _ => None,
@@ -242,10 +259,10 @@ mod tests {
                 .collect();
             all
         };
-        // 4 and 6 are those of direct connections.
+        // 6, incoming data, is told to who listens on direct connections, not here.
         let grouping = numbers(EventKind::number);
         assert!(
-            [1, 2, 3, 5, 8, 10, 11]
+            [1, 2, 3, 4, 5, 8, 10, 11]
                 .iter()
                 .all(|number| grouping.contains(number))
         );
@@ -256,7 +273,7 @@ mod tests {
         );
         let graphing = numbers(EventKind::graph_number);
         assert!(
-            [1, 2, 3, 5, 7, 8, 9]
+            [1, 2, 3, 4, 5, 7, 8, 9]
                 .iter()
                 .all(|number| graphing.contains(number))
         );
@@ -266,6 +283,9 @@ mod tests {
             (EventKind::RecordUpdated, 3, 2),
             (EventKind::RecordDeleted, 3, 3),
             (EventKind::RecordExpired, 3, 4),
+            (EventKind::DirectConnected, 4, 1),
+            (EventKind::DirectDisconnected, 4, 2),
+            (EventKind::DirectFailed, 4, 3),
             (EventKind::NeighbourConnected, 5, 1),
             (EventKind::NeighbourDisconnected, 5, 2),
             (EventKind::NeighbourFailed, 5, 3),

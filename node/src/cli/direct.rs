@@ -1,0 +1,294 @@
+//! `peerage direct …`
+
+use data_encoding::BASE64;
+use futures::StreamExt;
+use peerage_protocol::wire::direct::{MAX_DIRECT_MESSAGE_BYTES, MessageType};
+use serde::Serialize;
+
+use super::{
+    args::{DirectCommand, GroupArg, KindArg, PayloadArgs},
+    client::{Client, GroupPath},
+    failure::Failure,
+    input,
+    output::{Output, fields, harmless, short_time, table},
+    pipe,
+    socket::Socket,
+};
+use crate::{
+    Error,
+    api::segment,
+    model::{ConnectionInfo, ConnectionMode, DirectOpening, DirectTold, MessageInfo, OpenDirect},
+};
+
+/// At most this many characters of a message on a line.
+const MAX_SHOWN_CHARS: usize = 200;
+
+pub(super) async fn run(
+    client: &Client,
+    command: DirectCommand,
+    output: Output,
+) -> Result<(), Failure> {
+    match command {
+        DirectCommand::Open {
+            member,
+            node,
+            address,
+            no_wait,
+            group,
+        } => {
+            let request = OpenDirect {
+                member,
+                node,
+                address,
+                mode: ConnectionMode::Messages,
+                wait: !no_wait,
+            };
+            let path = client.group(&group).await?;
+            let opening: DirectOpening = client.post(&path.below("/direct"), &request).await?;
+            output.show(&opening, |opening| match &opening.connection {
+                Some(connection) => connection_fields(connection),
+                None => opening.id.to_string(),
+            })
+        }
+        DirectCommand::Send {
+            to,
+            kind,
+            payload,
+            group,
+        } => send(client, &group, &to, &kind, payload, output).await,
+        DirectCommand::Recv {
+            kinds,
+            count,
+            raw,
+            group,
+        } => {
+            let path = client.group(&group).await?;
+            recv(client, &path, &kinds, count, raw, output).await
+        }
+        DirectCommand::Ls { kind, group } => {
+            let kind = match kind {
+                KindArg::Direct => "direct",
+                KindArg::Neighbour => "neighbour",
+                KindArg::All => "all",
+            };
+            let path = client.group(&group).await?;
+            let path = path.asking("/direct", &format!("kind={kind}"));
+            let connections: Vec<ConnectionInfo> = client.list(&path).await?;
+            output.show(&connections, |connections| connection_table(connections))
+        }
+        DirectCommand::Close { id, group } => {
+            let path = client.group(&group).await?;
+            client.delete(&of(&path, &id, "")).await?;
+            output.show(&Closed { closed: id }, |done| {
+                format!("closed {}", harmless(&done.closed))
+            })
+        }
+        DirectCommand::Pipe(args) => pipe::run(client, args, output).await,
+    }
+}
+
+#[derive(Serialize)]
+struct Closed {
+    closed: String,
+}
+
+#[derive(Serialize)]
+struct Sent {
+    sent_bytes: usize,
+    to: String,
+}
+
+async fn send(
+    client: &Client,
+    group: &GroupArg,
+    to: &str,
+    kind: &str,
+    payload: PayloadArgs,
+    output: Output,
+) -> Result<(), Failure> {
+    let kind: MessageType = kind
+        .parse()
+        .map_err(|error| Error::invalid("type", error))?;
+    let data = match payload {
+        PayloadArgs {
+            payload: Some(text),
+            ..
+        } => text.into_bytes(),
+        PayloadArgs {
+            file: Some(path), ..
+        } => input::message(&path)?,
+        PayloadArgs { .. } => {
+            return Err(Failure::usage("nothing to send: give --payload or --file"));
+        }
+    };
+    if data.len() > MAX_DIRECT_MESSAGE_BYTES {
+        return Err(Error::TooLarge {
+            limit_bytes: MAX_DIRECT_MESSAGE_BYTES,
+        }
+        .into());
+    }
+    let path = client.group(group).await?;
+    let open: Vec<ConnectionInfo> = client.list(&path.asking("/direct", "kind=all")).await?;
+    let existing = open.iter().find(|one| one.id.to_string() == to);
+    let connection = match existing {
+        Some(connection) => connection.clone(),
+        None => open_to(client, &path, to.to_owned(), ConnectionMode::Messages).await?,
+    };
+    let sent_bytes = data.len();
+    let id = connection.id.to_string();
+    let sent = Socket::open(client, &of(&path, &id, "/socket"))
+        .await?
+        .send_message(kind, data)
+        .await;
+    if existing.is_none() {
+        // What came before it still arrives.
+        let closed = client.delete(&of(&path, &id, "")).await;
+        sent.and(closed)?;
+    } else {
+        sent?;
+    }
+    let to = connection.member;
+    output.show(&Sent { sent_bytes, to }, |sent| {
+        format!("sent {} bytes to {}", sent.sent_bytes, sent.to)
+    })
+}
+
+/// Opens a connection and waits until it is open.
+pub(super) async fn open_to(
+    client: &Client,
+    group: &GroupPath,
+    member: String,
+    mode: ConnectionMode,
+) -> Result<ConnectionInfo, Failure> {
+    let request = OpenDirect {
+        member,
+        mode,
+        wait: true,
+        ..OpenDirect::default()
+    };
+    opened(client, group, &request).await
+}
+
+pub(super) async fn opened(
+    client: &Client,
+    group: &GroupPath,
+    request: &OpenDirect,
+) -> Result<ConnectionInfo, Failure> {
+    let opening: DirectOpening = client.post(&group.below("/direct"), request).await?;
+    opening
+        .connection
+        .ok_or_else(|| Error::TimedOut { seconds: 25 }.into())
+}
+
+async fn recv(
+    client: &Client,
+    group: &GroupPath,
+    kinds: &[String],
+    count: Option<u64>,
+    raw: bool,
+    output: Output,
+) -> Result<(), Failure> {
+    let types = kinds.iter().map(|kind| segment(kind)).collect::<Vec<_>>();
+    let query = match types.is_empty() {
+        true => "data=all".to_owned(),
+        false => format!("types={}", types.join(",")),
+    };
+    let path = group.asking("/direct/listen", &query);
+    let told = client.lines::<DirectTold>(&path).await?;
+    let mut told = std::pin::pin!(told);
+    let mut left = count.unwrap_or(u64::MAX);
+    while left > 0 {
+        let Some(told) = told.next().await else {
+            break;
+        };
+        let told = told?;
+        match (&told, raw) {
+            (DirectTold::Data(message), true) => output.bytes(&content(message)?)?,
+            (_, true) => {}
+            (_, false) => output.line(&told, told_line)?,
+        }
+        if let DirectTold::Data(_) = told {
+            left -= 1;
+        }
+    }
+    Ok(())
+}
+
+/// The path of one connection.
+pub(super) fn of(group: &GroupPath, id: &str, rest: &str) -> String {
+    group.below(&format!("/direct/{}{rest}", segment(id)))
+}
+
+fn content(message: &MessageInfo) -> Result<Vec<u8>, Failure> {
+    BASE64
+        .decode(message.payload.as_bytes())
+        .map_err(|error| Error::Internal(error.to_string()).into())
+}
+
+fn told_line(told: &DirectTold) -> String {
+    match told {
+        DirectTold::Connected { connection } => format!(
+            "{} connected {} {}",
+            connection.id,
+            connection.member,
+            harmless(&connection.friendly_name)
+        ),
+        DirectTold::Disconnected(end) => {
+            format!("{} disconnected {} {}", end.id, end.member, end.reason)
+        }
+        DirectTold::Failed(end) => format!("{} failed {} {}", end.id, end.member, end.reason),
+        DirectTold::Data(message) => {
+            let text = match &message.payload_text {
+                Some(text) => harmless(&text.chars().take(MAX_SHOWN_CHARS).collect::<String>()),
+                None => format!(
+                    "{} bytes",
+                    BASE64.decode_len(message.payload.len()).unwrap_or(0)
+                ),
+            };
+            format!("{} data {} {text}", message.id, message.from)
+        }
+        DirectTold::Missed { messages } => format!("- missed {messages} messages"),
+    }
+}
+
+fn connection_fields(connection: &ConnectionInfo) -> String {
+    fields(&[
+        ("id", connection.id.to_string()),
+        ("member", connection.member.clone()),
+        ("name", harmless(&connection.friendly_name)),
+        ("node", connection.node.clone()),
+        ("address", connection.address.clone().unwrap_or_default()),
+    ])
+}
+
+fn connection_table(connections: &[ConnectionInfo]) -> String {
+    table(
+        [
+            "ID",
+            "KIND",
+            "MEMBER",
+            "NAME",
+            "CARRIES",
+            "OPENED BY",
+            "SINCE",
+            "ADDRESS",
+        ],
+        connections.iter().map(|one| {
+            [
+                one.id.to_string(),
+                one.kind.as_str().to_owned(),
+                one.member.chars().take(8).collect(),
+                harmless(&one.friendly_name),
+                match one.mode {
+                    ConnectionMode::Messages => "messages",
+                    ConnectionMode::Stream => "bytes",
+                }
+                .to_owned(),
+                if one.incoming { "them" } else { "us" }.to_owned(),
+                short_time(&one.since),
+                one.address.clone().unwrap_or_default(),
+            ]
+        }),
+        "no open connection; open one with: peerage direct open MEMBER",
+    )
+}
