@@ -225,6 +225,38 @@ node ada audit --export "$folder/chess.audit" >/dev/null
 "$PEERAGE" audit verify "$folder/chess.audit" | grep -q "left the city" || fail "the audit verifies offline"
 done_step "the audit says so, and verifies offline"
 
+title "Two applications share Ada's node"
+# A command of an application on Ada's node, by its token.
+as() { local token=$1; shift; PEERAGE_TOKEN=$token node ada "$@"; }
+status_for() { as "$1" group show Go --json | field status; }
+attached() { node ada app show "$1" --json | field attached; }
+attach() {
+  local name=$1 token=$2; shift 2
+  PEERAGE_TOKEN=$token "$PEERAGE" --data-dir "$folder/ada" app attach Go "$@" >>"$folder/$name.log" 2>&1 &
+  process[$name]=$!
+  expect "$name is attached" "$name attached" head -n 1 "$folder/$name.log"
+}
+crash() { kill -KILL "${process[$1]}"; wait "${process[$1]}" 2>/dev/null || true; unset "process[$1]"; }
+node ada group create --friendly-name Go >/dev/null
+board=$(node ada app register board --scope read --scope online 2>/dev/null)
+clock=$(node ada app register clock --scope read --scope write --scope online 2>/dev/null)
+if as "$board" record put --group Go --type note --payload no >/dev/null 2>&1; then fail "without the scope nothing is written"; fi
+as "$clock" record put --group Go --type note --payload tick >/dev/null
+done_step "a board that may read and a clock that may write have a token each"
+attach board "$board" --connect
+[ "$(status_for "$clock")" = listening ] || fail "one connects and all are online"
+attach clock "$clock"
+done_step "the board connects, and the clock is online too"
+crash board
+expect "the board is gone" false attached board
+[ "$(status_for "$clock")" = listening ] || fail "the clock stays online"
+done_step "the board crashes; the clock stays online"
+crash clock
+expect "the group is offline" offline status_for "$clock"
+node ada app revoke clock >/dev/null
+if as "$clock" group ls >/dev/null 2>&1; then fail "a revoked token is of no use"; fi
+done_step "the clock was the last one: the group is offline; its token is revoked"
+
 title "Goodbye"
 for name in ada ben cy; do stop "$name"; done
 done_step "three nodes stopped cleanly"

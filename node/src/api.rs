@@ -1,34 +1,42 @@
 //! The local HTTP API: everything a [`Node`] can do, for applications in any language.
 //!
-//! It is served on a Unix socket that only the owner may open. Paths begin with `/v1/`; bodies
+//! It is served on a Unix socket that only the owner may open, and on loopback where an operator wants
+//! that: there every request carries the token of an application. Paths begin with `/v1/`; bodies
 //! are JSON, refused when they have unknown fields; errors are `application/problem+json`; events
 //! are streamed as server-sent events or as one JSON object per line. `GET /v1/openapi.json`
 //! describes all of it, made from the same declarations that make the routes.
 
-use std::{future::Future, path::Path, sync::Arc, time::Duration};
+use std::{future::Future, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use axum::{Router, extract::DefaultBodyLimit, middleware};
-use tokio::sync::Semaphore;
+use tokio::{net::TcpListener, sync::Semaphore, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub(crate) use extract::segment;
 pub use once::{KEPT_FOR, MAX_ANSWERS, MAX_ANSWERS_BYTES, MAX_AT_ONCE, MAX_KEY_CHARS};
+pub use serve::{HEAD_TIMEOUT, MAX_CONNECTIONS, MAX_HEAD_BYTES, MAX_HEADERS};
 
 use crate::{Error, Node};
 
+mod access;
+mod applications;
+mod caller;
+mod confine;
 #[allow(unused_qualifications, reason = "in what utoipa's macro writes")]
 mod direct;
 mod direct_socket;
 mod document;
 mod doors;
+mod entrance;
 mod errors;
 #[allow(unused_qualifications, reason = "in what utoipa's macro writes")]
 mod events;
 mod extract;
 mod group_key;
 mod groups;
+mod guard;
 mod identities;
 mod invitations;
 mod layers;
@@ -39,6 +47,9 @@ mod page;
 mod properties;
 #[allow(unused_qualifications, reason = "in what utoipa's macro writes")]
 mod records;
+mod serve;
+#[allow(unused_qualifications, reason = "in what utoipa's macro writes")]
+mod session;
 mod socket;
 mod standing;
 mod told;
@@ -50,11 +61,18 @@ pub const MAX_BODY_BYTES: usize = 256 * 1024;
 /// A request is answered within this time; a stream begins within it.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// At most this many requests at once; each may hold one body.
+/// At most this many requests of the operator at once; each may hold one body. Applications have shares
+/// of their own.
 pub const MAX_REQUESTS: usize = 256;
 
-/// At most this many streams and sockets held open at once; each holds one queue.
+/// At most this many streams and sockets of the operator held open at once; each holds one queue.
 pub const MAX_STREAMS: usize = 128;
+
+/// A stream says something at least this often, so that neither end takes the other for gone.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// One JSON object per line.
+const NDJSON: &str = "application/x-ndjson";
 
 /// At most this many records in one answer, about 48 KiB each at worst.
 pub const MAX_PAGE: usize = 1_000;
@@ -68,6 +86,10 @@ struct Api {
     requests: Arc<Semaphore>,
     streams: Arc<Semaphore>,
     answers: Arc<once::Answers>,
+    /// Requests without a good token that wait for their answer.
+    guesses: Arc<Semaphore>,
+    /// Origins whose pages may use the API.
+    origins: Arc<[String]>,
     document: Arc<str>,
 }
 
@@ -82,6 +104,7 @@ struct Api {
     ),
     tags(
         (name = "node", description = "The node as a whole"),
+        (name = "applications", description = "Who may use the node, beside its operator"),
         (name = "identities", description = "Who you are"),
         (name = "groups", description = "Where you are a member"),
         (name = "members", description = "Who is in a group, and by whom"),
@@ -100,27 +123,33 @@ struct Document;
 #[derive(Debug)]
 pub struct Server {
     listener: socket::Listener,
+    loopback: Option<TcpListener>,
     router: Router,
-    stop: CancellationToken,
+    api: Api,
 }
 
 impl Server {
-    /// Binds the socket. One left behind by a daemon that died is replaced.
+    /// Binds the socket, and the address on loopback that the node's settings name. A socket left behind
+    /// by a daemon that died is replaced.
     ///
     /// `stop` ends the server when cancelled, and is cancelled by `POST /v1/shutdown`.
     ///
     /// # Errors
-    /// [`Error::SocketInUse`] when a daemon answers on it, or when it cannot be made.
+    /// [`Error::SocketInUse`] when a daemon answers on it, [`Error::UnableToListen`] when the address is
+    /// taken, or when the socket cannot be made.
     pub fn bind(node: Node, path: &Path, stop: CancellationToken) -> Result<Self, Error> {
         let listener = socket::Listener::bind(path)?;
+        let loopback = node.settings().api_listen.map(listen).transpose()?;
         let answers = once::Answers::open(node.folder())?;
         let (router, _) = routes().split_for_parts();
         let document = openapi()
             .to_json()
             .map_err(|error| Error::Internal(error.to_string()))?;
         let api = Api {
+            guesses: Arc::new(Semaphore::new(entrance::MAX_GUESSES)),
+            origins: node.settings().api_allow_origins.clone().into(),
             node,
-            stop: stop.clone(),
+            stop,
             requests: Arc::new(Semaphore::new(MAX_REQUESTS)),
             streams: Arc::new(Semaphore::new(MAX_STREAMS)),
             answers,
@@ -132,32 +161,45 @@ impl Server {
             .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
             .layer(middleware::from_fn_with_state(api.clone(), once::once))
             .layer(middleware::from_fn_with_state(api.clone(), layers::watch))
-            .with_state(api);
+            .with_state(api.clone());
         Ok(Self {
             listener,
+            loopback,
             router,
-            stop,
+            api,
         })
+    }
+
+    /// Where it listens on loopback, with the port really taken.
+    #[must_use]
+    pub fn loopback(&self) -> Option<SocketAddr> {
+        self.loopback.as_ref()?.local_addr().ok()
     }
 
     /// Serves until `stop` is cancelled, then finishes what was begun and removes the socket.
     ///
     /// # Errors
-    /// When the socket fails.
+    /// None today.
     pub fn run(self) -> impl Future<Output = Result<(), Error>> + Send {
         let Self {
             listener,
+            loopback,
             router,
-            stop,
+            api,
         } = self;
         async move {
-            let (listener, guard) = listener.into_parts();
-            let result = axum::serve(listener, router)
-                .with_graceful_shutdown(stop.cancelled_owned())
-                .await;
-            let path = guard.path().to_path_buf();
-            drop(guard);
-            result.map_err(|error| Error::io(path, error))
+            // Removes the socket at the end, however it comes.
+            let (listener, _guard) = listener.into_parts();
+            let serving = serve::Serving {
+                stop: api.stop.clone(),
+                api,
+                router,
+                connections: JoinSet::new(),
+                strangers: Arc::default(),
+                turned_away: Arc::new(Semaphore::new(serve::MAX_TURNED_AWAY)),
+            };
+            serving.run(listener, loopback).await;
+            Ok(())
         }
     }
 }
@@ -167,7 +209,19 @@ impl Server {
 pub fn openapi() -> utoipa::openapi::OpenApi {
     let mut document = routes().into_openapi();
     document::finish(&mut document);
+    access::describe(&mut document);
     document
+}
+
+fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
+    let listening = std::net::TcpListener::bind(address).and_then(|listener| {
+        listener.set_nonblocking(true)?;
+        TcpListener::from_std(listener)
+    });
+    listening.map_err(|error| Error::UnableToListen {
+        address: address.to_string(),
+        reason: error.to_string(),
+    })
 }
 
 fn routes() -> OpenApiRouter<Api> {
@@ -176,6 +230,11 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(node::shutdown))
         .routes(routes!(node::document))
         .routes(routes!(node::metrics))
+        .routes(routes!(applications::current))
+        .routes(routes!(applications::list, applications::register))
+        .routes(routes!(applications::show, applications::revoke))
+        .routes(routes!(applications::renew))
+        .routes(routes!(session::session))
         .routes(routes!(identities::list, identities::create))
         .routes(routes!(identities::default))
         .routes(routes!(identities::default_card))

@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     fmt,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, atomic::AtomicU64},
     time::Duration,
 };
 
@@ -25,6 +25,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     Error, Node, Result,
+    applications::Registry,
     beside::Beside,
     clock::Clock,
     deferring::Deferring,
@@ -98,15 +99,16 @@ impl Builder {
             None => settings.passphrase()?,
         };
         let (max_identities, data_dir) = (settings.max_identities, settings.data_dir.clone());
-        let (hold, vault, key, store) = tokio::task::spawn_blocking(move || {
+        let (hold, vault, key, store, applications) = tokio::task::spawn_blocking(move || {
             let folder = Arc::new(DataFolder::open(&data_dir)?);
             // Outlives the store, here and in the store's thread: whoever has the folder next must
             // not find the store open.
             let hold = folder.hold();
             let key = folder.node_key()?;
             let store = RocksStore::open(folder.store_path(), &RocksOptions::default())?;
+            let applications = Registry::open(Arc::clone(&folder))?;
             let vault = Vault::open(folder, passphrase, max_identities)?;
-            Ok::<_, Error>((hold, vault, key, store))
+            Ok::<_, Error>((hold, vault, key, store, applications))
         })
         .await
         .map_err(|error| Error::Internal(error.to_string()))??;
@@ -173,6 +175,9 @@ impl Builder {
             shelf: vault.shelf().clone(),
             vault: Mutex::new(vault),
             replicas: Replicas::default(),
+            applications,
+            holds: AtomicU64::new(0),
+            runtime: tokio::runtime::Handle::current(),
             deferring,
             visits: Visits::default(),
             directs,

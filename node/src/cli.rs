@@ -5,10 +5,13 @@ use std::{
     process::ExitCode,
 };
 
+use zeroize::Zeroizing;
+
 use clap::{CommandFactory, Parser, error::ErrorKind as ClapErrorKind};
 
 use crate::{Error, Settings, error::catalogue, settings::Layer};
 
+mod app;
 pub mod args;
 mod client;
 mod direct;
@@ -88,6 +91,7 @@ async fn run(cli: Cli, output: Output) -> Result<(), Failure> {
             Some(command) => standing::verify(&command, output),
             None => standing::audit(&client(&global)?, args, output).await,
         },
+        Command::App(command) => app::run(&client(&global)?, command, output).await,
         Command::Record(command) => record::run(&client(&global)?, command, output).await,
         Command::Direct(command) => direct::run(&client(&global)?, command, output).await,
         Command::Events(command) => events::run(&client(&global)?, command, output).await,
@@ -102,9 +106,10 @@ async fn run(cli: Cli, output: Output) -> Result<(), Failure> {
 
 /// The daemon this command line talks to.
 fn client(global: &Global) -> Result<Client, Failure> {
-    Ok(Client::new(
-        settings(global, Layer::default())?.socket_path(),
-    ))
+    let socket = settings(global, Layer::default())?.socket_path();
+    let token = std::env::var("PEERAGE_TOKEN").ok().map(Zeroizing::new);
+    let token = token.as_ref().filter(|token| !token.is_empty());
+    Client::new(socket, token.map(|token| token.as_str()))
 }
 
 fn settings(global: &Global, mut flags: Layer) -> Result<Settings, Error> {

@@ -22,6 +22,8 @@ use peerage_protocol::{
 };
 use peerage_records::{record::DraftError, store::StoreError, validate::Rejection};
 
+use crate::model::Scope;
+
 pub mod catalogue;
 mod conversions;
 mod facts;
@@ -452,6 +454,80 @@ pub enum Error {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+
+    // Applications.
+    /// The local API belongs to another user of this machine.
+    #[error("this node belongs to another user of this machine")]
+    OtherUser,
+    /// A request without a token that is good.
+    #[error("the request carries no token that is good here")]
+    TokenNeeded,
+    /// The application may not do this at all.
+    #[error("{application} may not do this: its token lacks the scope {scope}")]
+    OutOfScope {
+        /// The application.
+        application: String,
+        /// The scope it would need.
+        scope: Scope,
+    },
+    /// The application is confined to groups or identities, and this is beyond them.
+    #[error("{application} may not do this: it is confined to some groups or identities")]
+    OutOfReach {
+        /// The application.
+        application: String,
+    },
+    /// Only who owns the node may do this.
+    #[error("only the operator of the node may do this, not {application}")]
+    OperatorOnly {
+        /// The application.
+        application: String,
+    },
+    /// The application uses as much as it may.
+    #[error("{application} has reached its quota of {quota}; try again in {retry_after_seconds} s")]
+    QuotaExceeded {
+        /// The application.
+        application: String,
+        /// Which quota.
+        quota: &'static str,
+        /// When there is room again.
+        retry_after_seconds: u32,
+    },
+    /// The application is not attached to the node.
+    #[error("{application} has no session, so nothing says for how long it holds the group")]
+    SessionNeeded {
+        /// The application.
+        application: String,
+    },
+    /// The application is attached to the node already.
+    #[error("{application} has a session already")]
+    SessionExists {
+        /// The application.
+        application: String,
+    },
+    /// No application has this name.
+    #[error("no application is called {name:?}")]
+    ApplicationNotFound {
+        /// What was asked for.
+        name: String,
+    },
+    /// An application has this name.
+    #[error("an application called {name:?} exists")]
+    ApplicationExists {
+        /// Its name.
+        name: String,
+    },
+    /// As many applications as possible are registered.
+    #[error("there are already {limit} applications, the most allowed")]
+    TooManyApplications {
+        /// The limit.
+        limit: usize,
+    },
+    /// The request names another host than this one, as one by way of a rebound name would.
+    #[error("the request is addressed to another host")]
+    HostRefused,
+    /// A web page has sent the request.
+    #[error("the request comes from a web page")]
+    OriginRefused,
 
     // Running.
     /// The node has more to do than it can queue.

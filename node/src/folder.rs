@@ -5,6 +5,7 @@
 //! lock                          held by the running node
 //! node.key                      the node's libp2p key
 //! default-identity              peer name
+//! applications.json             who else may use the local API
 //! identities/ID.pem             one identity: key and certificate
 //! groups/ID/ID.json             one membership: identity, then group
 //! groups/ID/ID.join             a group the identity wants to join by its address
@@ -31,6 +32,7 @@ use peerage_protocol::name::PeerName;
 use crate::Error;
 
 mod answers;
+mod applications;
 mod deleted;
 mod door;
 mod files;
@@ -40,6 +42,7 @@ mod lock;
 mod memberships;
 
 pub(crate) use answers::{AnswerHead, AnswerName, KeptAnswer, MAX_ANSWER_BYTES};
+pub use applications::KeptApplication;
 pub use door::Waiting;
 pub use identities::IdentityFacts;
 pub use invitations::{KeptInvitation, MAX_KEPT_INVITATIONS};

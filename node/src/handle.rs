@@ -1,5 +1,6 @@
 //! What an application holds: the node and its groups, as cheap clones.
 
+mod applications;
 mod door;
 mod group;
 mod identity;
@@ -19,12 +20,14 @@ use tokio::{
 
 use self::inner::undivided;
 pub use self::{
+    applications::Application,
     group::{
         Consumer, CredentialOptions, GroupHandle, InviteOptions, ReissueOptions, RemoveOptions,
     },
     joining::JoinOptions,
 };
 pub(crate) use self::{
+    applications::WeakApplication,
     inner::{Inner, blocking},
     life::{Life, Replicas},
     visiting::Visits,

@@ -40,6 +40,7 @@
 //! do about it.
 
 pub mod api;
+mod applications;
 mod beside;
 mod builder;
 pub mod cli;
@@ -61,6 +62,7 @@ pub mod settings;
 mod storing;
 mod vault;
 
+pub use applications::{MAX_APPLICATIONS, MAX_CONFINED};
 pub use builder::Builder;
 pub use direct::{
     DataInterest, DirectEvent, DirectInterest, DirectListener, DirectMessage, DirectNotice,
@@ -69,8 +71,8 @@ pub use direct::{
 pub use error::{Error, ErrorKind, Result};
 pub use event::{EventFilter, EventStream, Snapshot};
 pub use handle::{
-    Consumer, CredentialOptions, GroupHandle, InviteOptions, JoinOptions, Node, ReissueOptions,
-    RemoveOptions,
+    Application, Consumer, CredentialOptions, GroupHandle, InviteOptions, JoinOptions, Node,
+    ReissueOptions, RemoveOptions,
 };
 pub use model::{NewGroup, NewIdentity};
 pub use naming::harmless;

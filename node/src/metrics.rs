@@ -30,6 +30,7 @@ pub struct Metrics {
     reconcile_bytes: IntCounterVec,
     store_commit: Histogram,
     api_requests: IntCounterVec,
+    api_refused: IntCounterVec,
     api_seconds: HistogramVec,
     directs: IntCounterVec,
     direct_messages: BothWays,
@@ -157,6 +158,14 @@ impl Metrics {
                     "peerage_api_requests_total",
                     "Requests to the local API, by route and status",
                     &["route", "status"],
+                ),
+            ),
+            api_refused: register(
+                &registry,
+                counters(
+                    "peerage_api_refused_total",
+                    "Requests to the local API that were not let in, by error code",
+                    &["code"],
                 ),
             ),
             api_seconds: register(
@@ -360,6 +369,11 @@ impl Metrics {
     pub fn direct_bytes(&self, direction: Direction, bytes: usize) {
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
         self.direct_bytes.the(direction).inc_by(bytes);
+    }
+
+    /// A request to the API was not let in, for the reason with this code.
+    pub fn api_refused(&self, code: &'static str) {
+        self.api_refused.with_label_values(&[code]).inc();
     }
 
     /// An event was told to applications.

@@ -4,6 +4,7 @@
 //! Times are RFC 3339 text in UTC with milliseconds. Keys and ids are lower-case hex, record
 //! ids and types are UUID text, payloads are standard base64.
 
+mod application;
 mod direct;
 mod door;
 mod event;
@@ -20,6 +21,10 @@ mod standing;
 mod status;
 mod text;
 
+pub use application::{
+    ApplicationInfo, CallerInfo, IssuedToken, NewApplication, Quotas, Scope, SessionEvent,
+    SessionEventKind,
+};
 pub use direct::{
     ConnectionEnd, ConnectionInfo, ConnectionKind, ConnectionMode, DirectOpening, DirectTold,
     MessageInfo, OpenDirect, SendDirect,

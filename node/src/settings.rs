@@ -8,7 +8,7 @@ use std::{
     ffi::OsString,
     fs,
     io::Read,
-    net::{Ipv4Addr, Ipv6Addr},
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     path::{Path, PathBuf},
     str::FromStr,
 };
@@ -54,6 +54,12 @@ pub struct Settings {
     pub bootstrap: Vec<Multiaddr>,
     /// Unix socket of the local API. Default: `api.sock` in the data folder.
     pub socket: Option<PathBuf>,
+    /// Loopback address of the local API for programs that cannot use a Unix socket, such as
+    /// `127.0.0.1:3588`; every request then carries an application's token. Default: none.
+    pub api_listen: Option<SocketAddr>,
+    /// Origins whose pages may use the local API, such as `tauri://localhost`, each with a token all the
+    /// same. Default: none; whatever comes from a page is refused.
+    pub api_allow_origins: Vec<String>,
     /// File whose first line is the passphrase of the identities. Default: none; secrets are then
     /// protected by file permissions only, unless `PEERAGE_PASSPHRASE` is set.
     pub passphrase_file: Option<PathBuf>,
@@ -126,6 +132,8 @@ impl Settings {
             external: Vec::new(),
             bootstrap: Vec::new(),
             socket: None,
+            api_listen: None,
+            api_allow_origins: Vec::new(),
             passphrase_file: None,
             max_identities: 64,
             log: LogSettings::default(),
@@ -205,6 +213,32 @@ impl Settings {
                 "bootstrap",
                 format!("{address} does not end in /p2p/PEER-ID"),
             ));
+        }
+        if let Some(address) = self.api_listen
+            && !address.ip().is_loopback()
+        {
+            return Err(wrong(
+                "api_listen",
+                format!(
+                    "{address} is not on loopback: whoever reaches it could try tokens; reach the API from \
+                     elsewhere through SSH"
+                ),
+            ));
+        }
+        if self.api_allow_origins.len() > MAX_ADDRESSES {
+            return Err(wrong(
+                "api_allow_origins",
+                format!("has more than {MAX_ADDRESSES} origins"),
+            ));
+        }
+        for origin in &self.api_allow_origins {
+            let host = origin.split_once("://").map(|(_, host)| host);
+            if host.is_none_or(|host| host.is_empty() || host.contains(['/', '*', ' '])) {
+                return Err(wrong(
+                    "api_allow_origins",
+                    format!("{origin:?} is not an origin such as tauri://localhost"),
+                ));
+            }
         }
         if self.max_identities == 0 {
             return Err(wrong("max_identities", "is at least 1"));

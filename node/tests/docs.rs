@@ -204,7 +204,7 @@ fn the_api_is_documented_as_it_is() {
         let description = tag["description"].as_str().unwrap();
         writeln!(
             text,
-            "\n### {description}\n\n| request | | body | answer |\n|---|---|---|---|"
+            "\n### {description}\n\n| request | | for | body | answer |\n|---|---|---|---|---|"
         )
         .unwrap();
         for (path, methods) in document["paths"].as_object().unwrap() {
@@ -212,9 +212,10 @@ fn the_api_is_documented_as_it_is() {
                 if operation["tags"][0] == tag["name"] {
                     writeln!(
                         text,
-                        "| `{} {path}` | {} | {} | {} |",
+                        "| `{} {path}` | {} | {} | {} | {} |",
                         method.to_uppercase(),
                         operation["summary"].as_str().unwrap(),
+                        operation["x-peerage-access"].as_str().unwrap(),
                         schema(&operation["requestBody"]["content"]),
                         answer(&operation["responses"]),
                     )

@@ -1,6 +1,6 @@
 //! Direct connections over HTTP.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, time::Duration};
 
 use axum::{
     Json,
@@ -15,6 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{
     Api,
+    caller::Caller,
     extract::{AsWhom, Asked, Body, Names, segment},
     page::Paging,
     records::payload,
@@ -239,6 +240,7 @@ impl Interest {
         (status = "default", description = "an error", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn listen(
     State(api): State<Api>,
+    caller: Caller,
     Names(group): Names<String>,
     Asked(asked): Asked<Interest>,
     headers: HeaderMap,
@@ -247,15 +249,15 @@ pub(super) async fn listen(
     let whom = AsWhom {
         identity: asked.identity,
     };
-    let permit = api.stream_permit()?;
+    let streaming = api.begin_stream(&caller)?;
     let group = api.group(&group, &whom).await?;
     let heard = group
         .listen_direct(interest)
         .await?
         .map(DirectTold::from)
-        .take_until(api.stop.clone().cancelled_owned())
+        .take_until(streaming.over())
         .map(move |told| {
-            let _held = &permit;
+            let _held = &streaming;
             told
         });
     Ok(told::stream(heard, &headers))
@@ -264,16 +266,6 @@ pub(super) async fn listen(
 impl Told for DirectTold {
     fn name(&self) -> &'static str {
         self.as_str()
-    }
-}
-
-impl Api {
-    /// A place among the streams that are held open.
-    pub(super) fn stream_permit(&self) -> Result<tokio::sync::OwnedSemaphorePermit, Error> {
-        Arc::clone(&self.streams).try_acquire_owned().map_err(|_| {
-            self.node.counters().dropped("api_streams");
-            Error::Busy
-        })
     }
 }
 

@@ -32,6 +32,7 @@ use tokio::{
 
 use super::{
     Api,
+    caller::Caller,
     direct::connection_id,
     extract::{AsWhom, Asked, Names},
 };
@@ -76,25 +77,26 @@ type Upgrade = Result<WebSocketUpgrade, WebSocketUpgradeRejection>;
     responses((status = 101, description = "a WebSocket"), (status = "default", description = "an error", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn socket(
     State(api): State<Api>,
+    caller: Caller,
     Names((group, id)): Names<(String, String)>,
     Asked(whom): Asked<AsWhom>,
     upgrade: Upgrade,
 ) -> Result<Response, Error> {
     let upgrade = upgraded(upgrade)?;
     let id = connection_id(&id)?;
-    let permit = api.stream_permit()?;
+    let streaming = api.begin_stream(&caller)?;
     let group = api.group(&group, &whom).await?;
     let connection = group.connection(id).await?;
-    let stop = api.stop.clone();
+    let over = streaming.over();
     if connection.mode == ConnectionMode::Stream {
         let pipe = group.take_pipe(id)?;
         return Ok(
             bounded(upgrade, MAX_PIECE_BYTES).on_upgrade(async move |socket| {
-                let _held = permit;
+                let _held = streaming;
                 let mut socket = socket;
                 let end = tokio::select! {
                     end = join(&mut socket, pipe) => end,
-                    () = stop.cancelled() => Some((GOING_AWAY, "shutting_down".into())),
+                    () = over => Some((GOING_AWAY, "shutting_down".into())),
                 };
                 close(socket, end).await;
             }),
@@ -108,12 +110,12 @@ pub(super) async fn socket(
     let listener = group.listen_on(id, interest).await?;
     let most = TYPE_BYTES + MAX_MESSAGE_BYTES;
     Ok(bounded(upgrade, most).on_upgrade(async move |socket| {
-        let _held = permit;
+        let _held = streaming;
         let (mut sink, mut stream) = socket.split();
         let end = tokio::select! {
             end = take_messages(&mut stream, &group, id) => end,
             end = give_messages(&mut sink, listener, id) => end,
-            () = stop.cancelled() => Some((GOING_AWAY, "shutting_down".into())),
+            () = over => Some((GOING_AWAY, "shutting_down".into())),
         };
         if let Ok(socket) = sink.reunite(stream) {
             close(socket, end).await;
@@ -130,22 +132,23 @@ pub(super) async fn socket(
     responses((status = 101, description = "a WebSocket"), (status = "default", description = "an error", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn accept(
     State(api): State<Api>,
+    caller: Caller,
     Names(group): Names<String>,
     Asked(whom): Asked<AsWhom>,
     upgrade: Upgrade,
 ) -> Result<Response, Error> {
     let upgrade = upgraded(upgrade)?;
-    let permit = api.stream_permit()?;
+    let streaming = api.begin_stream(&caller)?;
     let group = api.group(&group, &whom).await?;
     let interest = DirectInterest {
         pipes: true,
         ..DirectInterest::default()
     };
     let listener = group.listen_direct(interest).await?;
-    let stop = api.stop.clone();
+    let over = streaming.over();
     Ok(
         bounded(upgrade, MAX_PIECE_BYTES).on_upgrade(async move |socket| {
-            let _held = permit;
+            let _held = streaming;
             let mut socket = socket;
             let taken = async {
                 let pipe = wait_for_pipe(&mut socket, listener, &group).await?;
@@ -156,7 +159,7 @@ pub(super) async fn accept(
             };
             let end = tokio::select! {
                 end = taken => end,
-                () = stop.cancelled() => Some((GOING_AWAY, "shutting_down".into())),
+                () = over => Some((GOING_AWAY, "shutting_down".into())),
             };
             close(socket, end).await;
         }),

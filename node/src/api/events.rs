@@ -1,6 +1,6 @@
 //! Events over HTTP, as server-sent events or as one JSON object per line.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, time::Duration};
 
 use axum::{
     Json,
@@ -18,7 +18,8 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::{
-    Api,
+    Api, KEEP_ALIVE, NDJSON,
+    caller::Caller,
     extract::{AsWhom, Asked, Body as JsonBody, Names},
 };
 use crate::{
@@ -29,8 +30,6 @@ use crate::{
     },
 };
 
-const NDJSON: &str = "application/x-ndjson";
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// The longest silence a reader may ask to be waited for.
 const MAX_WAIT: u64 = 60 * 60;
 
@@ -120,6 +119,7 @@ impl From {
     ))]
 pub(super) async fn events(
     State(api): State<Api>,
+    caller: Caller,
     Names(group): Names<String>,
     Asked(from): Asked<From>,
     headers: HeaderMap,
@@ -129,10 +129,7 @@ pub(super) async fn events(
     let whom = AsWhom {
         identity: from.identity,
     };
-    let Ok(permit) = Arc::clone(&api.streams).try_acquire_owned() else {
-        api.node.counters().dropped("api_streams");
-        return Err(Error::Busy);
-    };
+    let streaming = api.begin_stream(&caller)?;
     let group = api.group(&group, &whom).await?;
     let begin = match &from.consumer {
         Some(name) => Some(group.consumer_from(name, after).await?.position()?),
@@ -150,9 +147,9 @@ pub(super) async fn events(
         tail(events, wait).right_stream()
     };
     let told = up_to_error(told)
-        .take_until(api.stop.clone().cancelled_owned())
+        .take_until(streaming.over())
         .map(move |told| {
-            let _held = &permit;
+            let _held = &streaming;
             told
         });
     Ok(if wants_lines(&headers) {
@@ -319,7 +316,7 @@ fn json(value: &impl serde::Serialize) -> String {
     serde_json::to_string(value).expect("our own types have string keys only")
 }
 
-fn wants_lines(headers: &HeaderMap) -> bool {
+pub(super) fn wants_lines(headers: &HeaderMap) -> bool {
     headers
         .get_all(header::ACCEPT)
         .iter()

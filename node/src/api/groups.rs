@@ -4,6 +4,7 @@ use axum::{Json, extract::State, http::StatusCode, response::Response};
 
 use super::{
     Api,
+    caller::Caller,
     extract::{AsWhom, Asked, Body, Names, OfGroup, WhichPage, created, segment},
     page::Paging,
 };
@@ -19,6 +20,24 @@ impl Api {
     pub(super) async fn group(&self, name: &str, whom: &AsWhom) -> Result<GroupHandle, Error> {
         self.node.open_group(name, whom.identity.as_deref()).await
     }
+
+    /// The group as an application holds it; none for the operator, who connects it for good.
+    async fn hold(
+        &self,
+        caller: &Caller,
+        name: &str,
+        whom: &AsWhom,
+    ) -> Result<Option<GroupHandle>, Error> {
+        let (Some(session), Caller::Application(application)) = (caller.session()?, caller) else {
+            return Ok(None);
+        };
+        let most = usize::try_from(application.kept.quotas.groups).unwrap_or(usize::MAX);
+        let identity = whom.identity.as_deref();
+        match session.open_once(name, identity, most).await? {
+            Some(held) => Ok(Some(held)),
+            None => Err(application.usage.groups_full()),
+        }
+    }
 }
 
 /// All groups, by peer name
@@ -26,10 +45,12 @@ impl Api {
     responses((status = 200, body = Page<GroupInfo>), (status = "default", description = "an error", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn list(
     State(api): State<Api>,
+    caller: Caller,
     Asked(which): Asked<WhichPage>,
 ) -> Result<Json<Page<GroupInfo>>, Error> {
     let paging = Paging::new("groups", which.limit, which.cursor.as_deref())?;
-    let groups = api.node.groups().await?;
+    let mut groups = api.node.groups().await?;
+    groups.retain(|group| caller.sees_group(group));
     paging
         .cut(groups, |group| (group.name.clone(), group.identity.clone()))
         .map(Json)
@@ -91,26 +112,40 @@ pub(super) async fn delete(
 }
 
 /// Open a group without connecting
+///
+/// An application holds it until it closes it or its session ends; it is online at once if the group is.
 #[utoipa::path(post, path = "/v1/groups/{group}/open", tag = "groups",
     params(("group" = String, Path, description = "Peer name, a unique start of it, or the friendly name"), AsWhom),
     responses((status = 200, body = GroupInfo), (status = "default", description = "an error", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn open(
     State(api): State<Api>,
+    caller: Caller,
     Names(group): Names<String>,
     Asked(whom): Asked<AsWhom>,
 ) -> Result<Json<GroupInfo>, Error> {
-    api.group(&group, &whom).await?.info().await.map(Json)
+    let group = match api.hold(&caller, &group, &whom).await? {
+        Some(held) => held,
+        None => api.group(&group, &whom).await?,
+    };
+    group.info().await.map(Json)
 }
 
 /// Go online with a group, or to the door of one we are not a member of yet
+///
+/// The operator's wish holds over restarts; an application's as long as it holds the group.
 #[utoipa::path(post, path = "/v1/groups/{group}/connect", tag = "groups",
     params(("group" = String, Path, description = "Peer name, a unique start of it, or the friendly name"), AsWhom),
     responses((status = 200, body = GroupInfo), (status = "default", description = "an error", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn connect(
     State(api): State<Api>,
+    caller: Caller,
     Names(group): Names<String>,
     Asked(whom): Asked<AsWhom>,
 ) -> Result<Json<GroupInfo>, Error> {
+    if let Some(held) = api.hold(&caller, &group, &whom).await? {
+        held.connect().await?;
+        return held.info().await.map(Json);
+    }
     let identity = whom.identity.as_deref();
     api.node.connect_group(&group, identity).await.map(Json)
 }
@@ -123,6 +158,7 @@ pub(super) async fn connect(
     responses((status = 200, body = NeighbourInfo), (status = "default", description = "an error", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn connect_at(
     State(api): State<Api>,
+    caller: Caller,
     Names(group): Names<String>,
     Asked(whom): Asked<AsWhom>,
     Body(request): Body<ConnectRequest>,
@@ -136,19 +172,35 @@ pub(super) async fn connect_at(
                 .map_err(|error| Error::invalid("addresses", error))
         })
         .collect::<Result<Vec<_>, _>>()?;
-    let group = api.group(&group, &whom).await?;
+    let group = match api.hold(&caller, &group, &whom).await? {
+        Some(held) => held,
+        None => api.group(&group, &whom).await?,
+    };
     group.connect_at(addresses).await.map(Json)
 }
 
 /// Go offline with a group
+///
+/// An application lets go of it: the group stays online while anybody else holds it.
 #[utoipa::path(post, path = "/v1/groups/{group}/close", tag = "groups",
     params(("group" = String, Path, description = "Peer name, a unique start of it, or the friendly name"), AsWhom),
     responses((status = 200, body = GroupInfo), (status = "default", description = "an error", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn close(
     State(api): State<Api>,
+    caller: Caller,
     Names(group): Names<String>,
     Asked(whom): Asked<AsWhom>,
 ) -> Result<Json<GroupInfo>, Error> {
+    if let Some(application) = caller.session()? {
+        let group = api.group(&group, &whom).await?;
+        let held = application.holding(&group).ok_or_else(|| group.over())?;
+        held.close().await?;
+        // Opened more than once, at the same time.
+        while let Some(another) = application.holding(&group) {
+            another.close().await?;
+        }
+        return group.info().await.map(Json);
+    }
     let identity = whom.identity.as_deref();
     api.node.close_group(&group, identity).await.map(Json)
 }

@@ -6,6 +6,7 @@ use zeroize::Zeroizing;
 
 use super::{
     Api,
+    caller::Caller,
     extract::{Asked, Body, Names, WhichPage, created, segment},
     page::Paging,
 };
@@ -22,10 +23,12 @@ use crate::{
     responses((status = 200, body = Page<IdentityInfo>), (status = "default", description = "an error", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn list(
     State(api): State<Api>,
+    caller: Caller,
     Asked(which): Asked<WhichPage>,
 ) -> Result<Json<Page<IdentityInfo>>, Error> {
     let paging = Paging::new("identities", which.limit, which.cursor.as_deref())?;
-    let identities = api.node.identities().await?;
+    let mut identities = api.node.identities().await?;
+    identities.retain(|identity| caller.sees_identity(identity));
     paging
         .cut(identities, |identity| identity.name.clone())
         .map(Json)

@@ -1,6 +1,6 @@
 //! What happens around every request.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::{
     extract::{MatchedPath, Request, State},
@@ -8,18 +8,33 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{Api, REQUEST_TIMEOUT};
-use crate::{Error, error::catalogue, model::Problem};
+use http_body_util::{BodyExt, Limited};
 
-/// Bounds and counts the request.
-pub(super) async fn watch(State(api): State<Api>, request: Request, next: Next) -> Response {
+use super::{Api, MAX_BODY_BYTES, REQUEST_TIMEOUT, access, caller::Caller};
+use crate::{
+    Error,
+    applications::Permit,
+    error::catalogue,
+    model::{Problem, Scope},
+};
+
+/// How long the rest of a refused request may take to arrive.
+const READ_OFF_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Allows, bounds and counts the request.
+pub(super) async fn watch(
+    State(api): State<Api>,
+    caller: Caller,
+    request: Request,
+    next: Next,
+) -> Response {
     let started = Instant::now();
     let metrics = api.node.counters();
     let route = request
         .extensions()
         .get::<MatchedPath>()
         .map_or_else(|| "unknown".to_owned(), |path| path.as_str().to_owned());
-    let response = match api.requests.try_acquire() {
+    let response = match begin(&api, &caller, &request) {
         Ok(_permit) => match tokio::time::timeout(REQUEST_TIMEOUT, next.run(request)).await {
             Ok(response) => response,
             Err(_) => Error::TimedOut {
@@ -27,13 +42,48 @@ pub(super) async fn watch(State(api): State<Api>, request: Request, next: Next) 
             }
             .into_response(),
         },
-        Err(_) => {
-            metrics.dropped("api_requests");
-            Error::Busy.into_response()
+        Err(error) => {
+            read_off(request).await;
+            error.into_response()
         }
     };
     metrics.api_request(&route, response.status().as_u16(), started.elapsed());
     response
+}
+
+/// Whether the caller may, and has room for it.
+fn begin(api: &Api, caller: &Caller, request: &Request) -> Result<Permit, Error> {
+    let permit = caller.begin_request(api)?;
+    let Some(route) = request.extensions().get::<MatchedPath>() else {
+        return Ok(permit);
+    };
+    access::check(caller, request.method(), route.as_str())?;
+    if let Caller::Application(application) = caller {
+        let publishes = matches!(
+            access::of(request.method(), route.as_str()),
+            access::Access::Needs(scope) if scope != Scope::Read
+        );
+        if publishes {
+            application
+                .usage
+                .publish(body_bytes(request), Instant::now())?;
+        }
+    }
+    Ok(permit)
+}
+
+/// Reads what is left of a refused request: whoever is still sending it would be cut off before it
+/// could read the answer.
+async fn read_off(request: Request) {
+    let mut body = Limited::new(request.into_body(), MAX_BODY_BYTES);
+    let rest = async { while let Some(Ok(_)) = body.frame().await {} };
+    let _ = tokio::time::timeout(READ_OFF_TIMEOUT, rest).await;
+}
+
+/// The length of the body; one that does not say it may be as long as any.
+fn body_bytes(request: &Request) -> u64 {
+    let size = hyper::body::Body::size_hint(request.body());
+    size.exact().unwrap_or(MAX_BODY_BYTES as u64)
 }
 
 pub(super) async fn no_such_path() -> Problem {

@@ -26,7 +26,7 @@ use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 use tokio::sync::OwnedMutexGuard;
 
-use super::{Api, MAX_BODY_BYTES};
+use super::{Api, MAX_BODY_BYTES, caller::Caller};
 use crate::{
     Error,
     folder::{AnswerHead, AnswerName, DataFolder, KeptAnswer, MAX_ANSWER_BYTES},
@@ -153,8 +153,9 @@ fn key(parts: &Parts) -> Result<OnceKey, Error> {
 }
 
 /// Whose key it is: equal keys of two applications are two keys.
-fn scope(_parts: &Parts) -> &str {
-    "operator"
+fn scope(parts: &Parts) -> &str {
+    let caller = parts.extensions.get::<Caller>();
+    caller.map_or("nobody", Caller::name)
 }
 
 impl Once {

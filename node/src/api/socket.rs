@@ -57,12 +57,6 @@ impl Listener {
     }
 }
 
-impl Guard {
-    pub(super) fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
 impl Drop for Guard {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.0);

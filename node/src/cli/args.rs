@@ -1,6 +1,6 @@
 //! The command line: every command, option and example.
 
-use std::path::PathBuf;
+use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -8,6 +8,7 @@ use libp2p::Multiaddr;
 
 use super::values::{AttributeArg, CodeParser, Lifetime};
 
+mod app;
 mod direct;
 mod events;
 mod group_key;
@@ -16,6 +17,7 @@ mod member;
 mod standing;
 
 pub use self::{
+    app::{AppCommand, RegisterArgs},
     direct::{DirectCommand, KindArg, PipeArgs},
     events::{ConsumersCommand, EventsCommand, TailArgs},
     group_key::GroupKeyCommand,
@@ -122,6 +124,9 @@ pub enum Command {
         after_help = "Examples:\n  peerage audit --group Chess\n  peerage audit --group Chess --export chess.audit\n  peerage audit verify chess.audit"
     )]
     Audit(AuditArgs),
+    /// Applications: who may use this node beside you
+    #[command(subcommand)]
+    App(AppCommand),
     /// Records: what the members of a group share
     #[command(subcommand)]
     Record(RecordCommand),
@@ -172,6 +177,9 @@ pub struct UpArgs {
     /// Address under which others reach this node, such as a forwarded port; may be repeated [env: PEERAGE_EXTERNAL]
     #[arg(long, value_name = "ADDRESS")]
     pub external: Vec<Multiaddr>,
+    /// Loopback address of the local API, besides its socket, such as 127.0.0.1:3588 [env: PEERAGE_API_LISTEN]
+    #[arg(long, value_name = "ADDRESS")]
+    pub api_listen: Option<SocketAddr>,
     /// File whose first line is the passphrase of the identities [env: PEERAGE_PASSPHRASE_FILE]
     #[arg(long, value_name = "FILE")]
     pub passphrase_file: Option<PathBuf>,

@@ -8,7 +8,7 @@ use hyper::{
     Method, Request, Response, StatusCode,
     body::{Bytes, Incoming},
     client::conn::http1,
-    header,
+    header::{self, HeaderValue},
 };
 use hyper_util::rt::TokioIo;
 use serde::{Serialize, de::DeserializeOwned};
@@ -32,11 +32,24 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 #[derive(Debug, Clone)]
 pub(super) struct Client {
     socket: PathBuf,
+    /// Makes the requests those of an application.
+    token: Option<HeaderValue>,
 }
 
 impl Client {
-    pub(super) fn new(socket: PathBuf) -> Self {
-        Self { socket }
+    /// A way to the daemon: as its operator, or as the application whose token this is.
+    ///
+    /// # Errors
+    /// When the token cannot be one.
+    pub(super) fn new(socket: PathBuf, token: Option<&str>) -> Result<Self, Failure> {
+        let token = token.map(|token| HeaderValue::try_from(format!("Bearer {}", token.trim())));
+        let mut token = token
+            .transpose()
+            .map_err(|_| Error::invalid("PEERAGE_TOKEN", "is not a token"))?;
+        if let Some(token) = &mut token {
+            token.set_sensitive(true);
+        }
+        Ok(Self { socket, token })
     }
 
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
@@ -105,6 +118,11 @@ impl Client {
             .map(drop)
     }
 
+    /// A request without a body whose answer has content.
+    pub(super) async fn ask<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
+        self.answer(Method::POST, path, None::<&()>).await
+    }
+
     /// A request whose answer has no content.
     pub(super) async fn tell(&self, path: &str) -> Result<(), Failure> {
         self.bytes(Method::POST, path, None::<&()>).await.map(drop)
@@ -163,8 +181,13 @@ impl Client {
             looked_at: 0,
         };
         Ok(futures::stream::try_unfold(lines, |mut lines| async move {
-            let Some(line) = lines.next().await? else {
-                return Ok(None);
+            let line = loop {
+                match lines.next().await? {
+                    // It only says that it is there.
+                    Some(line) if line.is_empty() => {}
+                    Some(line) => break line,
+                    None => return Ok(None),
+                }
             };
             match serde_json::from_slice(&line) {
                 Ok(told) => Ok(Some((told, lines))),
@@ -232,7 +255,16 @@ impl Client {
         })
     }
 
-    async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, Failure> {
+    /// What says whose requests these are; nothing says that they are the operator's.
+    pub(super) fn authorization(&self) -> Option<&HeaderValue> {
+        self.token.as_ref()
+    }
+
+    async fn send(&self, mut request: Request<Full<Bytes>>) -> Result<Response<Incoming>, Failure> {
+        if let Some(token) = self.authorization() {
+            let headers = request.headers_mut();
+            headers.insert(header::AUTHORIZATION, token.clone());
+        }
         let stream = self.connect().await?;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
             .await

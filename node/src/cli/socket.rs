@@ -4,6 +4,7 @@ use std::{io, time::Duration};
 
 use futures::{SinkExt, StreamExt};
 use hyper::body::Bytes;
+use hyper::header::AUTHORIZATION;
 use peerage_protocol::wire::direct::{MAX_DIRECT_MESSAGE_BYTES, MessageType};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
@@ -36,9 +37,13 @@ pub(super) struct Socket(WebSocketStream<UnixStream>);
 impl Socket {
     pub(super) async fn open(client: &Client, path: &str) -> Result<Self, Failure> {
         let stream = client.connect().await?;
-        let request = format!("ws://peerage{path}")
+        let mut request = format!("ws://peerage{path}")
             .into_client_request()
             .map_err(|error| Failure::from(Error::Internal(error.to_string())))?;
+        if let Some(token) = client.authorization() {
+            let headers = request.headers_mut();
+            headers.insert(AUTHORIZATION, token.clone());
+        }
         let most = Some(MAX_DIRECT_MESSAGE_BYTES + 16);
         let config = WebSocketConfig::default()
             .max_message_size(most)

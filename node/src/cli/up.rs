@@ -1,6 +1,6 @@
 //! `peerage up`: load, start, serve, wait, shut down.
 
-use std::{ffi::OsString, io::IsTerminal, path::Path, time::Duration};
+use std::{ffi::OsString, io::IsTerminal, net::SocketAddr, path::Path, time::Duration};
 
 use serde::Serialize;
 use tokio::{
@@ -42,8 +42,9 @@ pub(super) async fn up(global: &Global, args: UpArgs, output: Output) -> Result<
     let node = start(settings, output).await?;
     let ended = match Server::bind(node.clone(), &socket, stop.clone()) {
         Ok(server) => {
+            let loopback = server.loopback();
             let mut serving = tokio::spawn(server.run());
-            let ended = match announce(&node, &socket, output).await {
+            let ended = match announce(&node, &socket, loopback, output).await {
                 Ok(()) => wait(&node, &mut signals, &stop, &mut serving).await,
                 Err(failure) => Err(failure),
             };
@@ -80,20 +81,31 @@ pub(super) async fn up(global: &Global, args: UpArgs, output: Output) -> Result<
 }
 
 /// Tells whoever started us that the node is up.
-async fn announce(node: &Node, socket: &Path, output: Output) -> Result<(), Failure> {
+async fn announce(
+    node: &Node,
+    socket: &Path,
+    loopback: Option<SocketAddr>,
+    output: Output,
+) -> Result<(), Failure> {
     let status = node.status().await?;
     let ready = Ready {
         peer_id: status.peer_id,
         listen: status.listen,
         socket: socket.display().to_string(),
+        api_listen: loopback.map(|address| address.to_string()),
         pid: std::process::id(),
     };
     output.line(&ready, |ready| {
         format!(
-            "peerage is up: peer {} on {}; API {}",
+            "peerage is up: peer {} on {}; API {}{}",
             ready.peer_id,
             listening(&ready.listen).replace('\n', ", "),
-            ready.socket
+            ready.socket,
+            ready
+                .api_listen
+                .as_ref()
+                .map(|address| format!(", http://{address}"))
+                .unwrap_or_default(),
         )
     })
 }
@@ -163,6 +175,8 @@ struct Ready {
     peer_id: String,
     listen: Vec<String>,
     socket: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    api_listen: Option<String>,
     pid: u32,
 }
 
@@ -183,6 +197,7 @@ fn layer(args: UpArgs) -> Layer {
         listen: given(args.listen),
         bootstrap: given(args.bootstrap),
         external: given(args.external),
+        api_listen: args.api_listen,
         passphrase_file: args.passphrase_file,
         log: LogLayer {
             level: args.log,

@@ -10,6 +10,7 @@ use super::ErrorKind;
 mod explain;
 mod original;
 
+mod applications;
 mod direct;
 mod events;
 mod groups;
@@ -24,7 +25,8 @@ pub use explain::{everything, explain};
 pub use original::{Here, ORIGINALS, Original};
 
 pub(crate) use self::{
-    direct::*, events::*, groups::*, identities::*, invitations::*, members::*, node::*, records::*,
+    applications::*, direct::*, events::*, groups::*, identities::*, invitations::*, members::*,
+    node::*, records::*,
 };
 
 /// What is known about one error, whatever it is about this time.
@@ -108,6 +110,7 @@ impl Entry {
 pub fn entries() -> impl Iterator<Item = &'static Entry> {
     [
         node::ALL,
+        applications::ALL,
         identities::ALL,
         groups::ALL,
         direct::ALL,

@@ -81,6 +81,19 @@ impl Error {
             Self::Draft(error) => conversions::draft(error),
             Self::Refused(error) => conversions::refused(error),
             Self::Store(error) => conversions::store(error),
+            Self::OtherUser => &catalogue::OTHER_USER,
+            Self::TokenNeeded => &catalogue::TOKEN_NEEDED,
+            Self::OutOfScope { .. } => &catalogue::OUT_OF_SCOPE,
+            Self::OutOfReach { .. } => &catalogue::OUT_OF_REACH,
+            Self::OperatorOnly { .. } => &catalogue::OPERATOR_ONLY,
+            Self::QuotaExceeded { .. } => &catalogue::QUOTA_EXCEEDED,
+            Self::SessionNeeded { .. } => &catalogue::SESSION_NEEDED,
+            Self::SessionExists { .. } => &catalogue::SESSION_EXISTS,
+            Self::ApplicationNotFound { .. } => &catalogue::APPLICATION_NOT_FOUND,
+            Self::ApplicationExists { .. } => &catalogue::APPLICATION_EXISTS,
+            Self::TooManyApplications { .. } => &catalogue::TOO_MANY_APPLICATIONS,
+            Self::HostRefused => &catalogue::HOST_REFUSED,
+            Self::OriginRefused => &catalogue::ORIGIN_REFUSED,
             Self::Busy => &catalogue::BUSY,
             Self::TimedOut { .. } => &catalogue::TIMED_OUT,
             Self::ShuttingDown => &catalogue::SHUTTING_DOWN,
@@ -106,6 +119,11 @@ impl Error {
                 "join again with the right password: peerage group join ADDRESS --password-file FILE"
                     .to_owned()
             }
+            Self::OutOfScope { application, .. }
+            | Self::OutOfReach { application }
+            | Self::QuotaExceeded { application, .. } => {
+                format!("see what it may do with: peerage app show {application}")
+            }
             _ => self.entry().next_step.to_owned(),
         }
     }
@@ -113,6 +131,12 @@ impl Error {
     /// After how many seconds it is worth asking again; none where asking again does not help.
     #[must_use]
     pub fn retry_after_seconds(&self) -> Option<u32> {
-        self.entry().retry_after_seconds()
+        match self {
+            Self::QuotaExceeded {
+                retry_after_seconds,
+                ..
+            } => Some(*retry_after_seconds),
+            _ => self.entry().retry_after_seconds(),
+        }
     }
 }

@@ -32,7 +32,8 @@ pub use self::{
 };
 
 use super::{
-    Inner, Life, inner::undivided, life::Turn, properties::attributes_key, remembered::note_key,
+    Inner, Life, applications::Held, inner::undivided, life::Turn, properties::attributes_key,
+    remembered::note_key,
 };
 use crate::{
     Error, Result,
@@ -49,7 +50,9 @@ pub struct GroupHandle {
     pub(super) inner: Arc<Inner>,
     pub(super) replica: ReplicaId,
     pub(super) name: String,
-    life: Life,
+    pub(super) life: Life,
+    /// Through which application it was opened; the operator's otherwise.
+    held: Option<Held>,
 }
 
 impl GroupHandle {
@@ -59,7 +62,14 @@ impl GroupHandle {
             replica,
             name,
             life,
+            held: None,
         }
+    }
+
+    /// The same, held by an application.
+    pub(super) fn held_by(mut self, held: Held) -> Self {
+        self.held = Some(held);
+        self
     }
 
     /// The group's peer name.
@@ -69,7 +79,8 @@ impl GroupHandle {
     }
 
     /// Goes online: announces this node to the members, looks for them and listens, alone if need
-    /// be. The node does so again after a restart, until [`close`](Self::close).
+    /// be. Every handle on the group is online then. The node does so again after a restart, until
+    /// [`close`](Self::close); for an [`Application`](crate::Application) as long as it is attached.
     ///
     /// # Errors
     /// [`Error::GroupInUse`] when another identity of this node is online in the same group, and
@@ -79,7 +90,12 @@ impl GroupHandle {
         undivided(async move {
             let turn = handle.turn().await?;
             handle.inner.connect(handle.replica, &turn).await?;
-            handle.amend(|membership| membership.connected = true).await
+            if handle.held.is_none() {
+                handle
+                    .amend(|membership| membership.connected = true)
+                    .await?;
+            }
+            Ok(())
         })
         .await
     }
@@ -119,7 +135,8 @@ impl GroupHandle {
         })
     }
 
-    /// Goes offline; this handle and its clones are of no use afterwards, and their events end.
+    /// Ends this handle and its clones: they are of no use afterwards, and their events end. The group
+    /// goes offline unless another application holds it open, or the operator has connected it.
     /// What was published stays and can be read by opening the group again.
     ///
     /// # Errors
@@ -127,14 +144,16 @@ impl GroupHandle {
     pub async fn close(&self) -> Result<()> {
         let handle = self.clone();
         undivided(async move {
-            let _turn = handle.turn().await?;
-            handle
-                .amend(|membership| membership.connected = false)
-                .await?;
-            handle
-                .inner
-                .command(|done| Command::Disconnect(handle.replica, done))
-                .await?;
+            let turn = handle.turn().await?;
+            match &handle.held {
+                Some(held) => held.forget(&turn),
+                None => {
+                    handle
+                        .amend(|membership| membership.connected = false)
+                        .await?;
+                }
+            }
+            handle.inner.rest(handle.replica, &turn).await?;
             handle.life.closed.cancel();
             Ok(())
         })
@@ -429,7 +448,7 @@ impl GroupHandle {
     }
 
     /// Waits until nobody else opens, connects, closes or deletes the group.
-    async fn turn(&self) -> Result<Turn> {
+    pub(super) async fn turn(&self) -> Result<Turn> {
         self.check()?;
         let turn = self.life.shared.turn().await;
         self.check()?;
@@ -466,7 +485,7 @@ impl GroupHandle {
         self.inner.deferring.reading_time(&self.replica, now)
     }
 
-    fn over(&self) -> Error {
+    pub(crate) fn over(&self) -> Error {
         Error::GroupGone {
             group: self.name.clone(),
         }

@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicU64},
     time::Instant,
 };
 
@@ -23,6 +23,7 @@ use super::{
 };
 use crate::{
     Error, Result, Settings,
+    applications::Registry,
     clock::Clock,
     command::{Command, NetworkView, View},
     deferring::Deferring,
@@ -55,6 +56,11 @@ pub(crate) struct Inner {
     /// Held while the disk is written; only on threads that may wait.
     pub(crate) vault: Mutex<Vault>,
     pub(crate) replicas: Replicas,
+    pub(crate) applications: Registry,
+    /// Numbers the holds of applications.
+    pub(crate) holds: AtomicU64,
+    /// Where what an application held is let go of when it is dropped, wherever that is.
+    pub(crate) runtime: tokio::runtime::Handle,
     pub(crate) deferring: Deferring,
     pub(crate) visits: Visits,
     pub(crate) directs: Arc<Directs>,
@@ -255,6 +261,20 @@ impl Inner {
         Err(Error::GroupInUse {
             group: name.unwrap_or_default(),
         })
+    }
+
+    /// Goes offline with a group that nobody wants online any more: the operator has not connected it,
+    /// and no application holds it open.
+    pub(crate) async fn rest(&self, replica: ReplicaId, turn: &Turn) -> Result<()> {
+        let known = self.known();
+        let connected = known
+            .membership(&replica)
+            .is_some_and(|membership| membership.connected);
+        if connected || turn.is_held() {
+            return Ok(());
+        }
+        self.command(|done| Command::Disconnect(replica, done))
+            .await
     }
 
     /// Opens what was kept, and goes online with what was online. One group that does not open

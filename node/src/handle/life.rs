@@ -1,8 +1,8 @@
-//! What all handles of a replica share: whether it is open, whether it is gone, and whose turn it
-//! is to change that.
+//! What all handles of a replica share: whether it is open, whether it is gone, which applications
+//! hold it, and whose turn it is to change that.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -13,6 +13,10 @@ use peerage_records::id::ReplicaId;
 use tokio::sync::OwnedMutexGuard;
 use tokio_util::sync::CancellationToken;
 
+/// One opening of a replica by an application.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct HoldId(pub(super) u64);
+
 /// One replica, from when it is first used until it is deleted.
 #[derive(Debug, Default)]
 pub(crate) struct Shared {
@@ -20,6 +24,8 @@ pub(crate) struct Shared {
     gone: CancellationToken,
     /// The engine has it.
     open: AtomicBool,
+    /// Which applications hold it open, by their holds.
+    holds: Mutex<BTreeMap<HoldId, Arc<str>>>,
     turn: Arc<tokio::sync::Mutex<()>>,
 }
 
@@ -53,6 +59,12 @@ impl Shared {
         self.gone.is_cancelled()
     }
 
+    /// Who holds it open, by name.
+    pub(crate) fn holders(&self) -> Vec<Arc<str>> {
+        let holds = self.holds.lock().unwrap_or_else(PoisonError::into_inner);
+        holds.values().map(Arc::clone).collect()
+    }
+
     /// Waits for a turn; there is none any more when the replica is gone.
     pub(crate) async fn turn(self: &Arc<Self>) -> Option<Turn> {
         let guard = Arc::clone(&self.turn).lock_owned().await;
@@ -72,6 +84,26 @@ impl Turn {
         self.shared.open.store(open, Ordering::Release);
     }
 
+    /// An application holds the replica open.
+    pub(crate) fn hold(&self, hold: HoldId, application: Arc<str>) {
+        self.holds().insert(hold, application);
+    }
+
+    /// It does so no longer.
+    pub(crate) fn release(&self, hold: HoldId) {
+        self.holds().remove(&hold);
+    }
+
+    /// Whether any application holds it open.
+    pub(crate) fn is_held(&self) -> bool {
+        !self.holds().is_empty()
+    }
+
+    fn holds(&self) -> MutexGuard<'_, BTreeMap<HoldId, Arc<str>>> {
+        let holds = &self.shared.holds;
+        holds.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Tells every handle and every stream of events that there is nothing left.
     pub(crate) fn set_gone(&self) {
         self.shared.gone.cancel();
@@ -81,6 +113,20 @@ impl Turn {
 impl Replicas {
     pub(crate) fn shared(&self, replica: ReplicaId) -> Arc<Shared> {
         Arc::clone(self.lock().entry(replica).or_default())
+    }
+
+    /// Which replicas applications hold open, and by what names.
+    pub(crate) fn holders(&self) -> Vec<(ReplicaId, Vec<Arc<str>>)> {
+        let replicas: Vec<_> = self
+            .lock()
+            .iter()
+            .map(|(replica, shared)| (*replica, Arc::clone(shared)))
+            .collect();
+        replicas
+            .into_iter()
+            .map(|(replica, shared)| (replica, shared.holders()))
+            .filter(|(_, holders)| !holders.is_empty())
+            .collect()
     }
 
     /// Waits for a turn with a replica, whatever it was before.

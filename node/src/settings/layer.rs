@@ -4,6 +4,7 @@ use std::{
     ffi::OsString,
     fs,
     io::Read,
+    net::SocketAddr,
     path::{Path, PathBuf},
     str::FromStr,
 };
@@ -30,6 +31,10 @@ pub struct Layer {
     pub bootstrap: Option<Vec<Multiaddr>>,
     /// See [`Settings::socket`]; `PEERAGE_SOCKET`.
     pub socket: Option<PathBuf>,
+    /// See [`Settings::api_listen`]; `PEERAGE_API_LISTEN`.
+    pub api_listen: Option<SocketAddr>,
+    /// See [`Settings::api_allow_origins`]; `PEERAGE_API_ALLOW_ORIGINS`, separated by commas.
+    pub api_allow_origins: Option<Vec<String>>,
     /// See [`Settings::passphrase_file`]; `PEERAGE_PASSPHRASE_FILE`.
     pub passphrase_file: Option<PathBuf>,
     /// See [`Settings::max_identities`]; `PEERAGE_MAX_IDENTITIES`.
@@ -93,10 +98,12 @@ impl Layer {
         let path = |name| set(env, name).map(PathBuf::from);
         Ok(Self {
             data_dir: path("PEERAGE_DATA_DIR"),
-            listen: addresses(env, "PEERAGE_LISTEN")?,
-            external: addresses(env, "PEERAGE_EXTERNAL")?,
-            bootstrap: addresses(env, "PEERAGE_BOOTSTRAP")?,
+            listen: listed(env, "PEERAGE_LISTEN")?,
+            external: listed(env, "PEERAGE_EXTERNAL")?,
+            bootstrap: listed(env, "PEERAGE_BOOTSTRAP")?,
             socket: path("PEERAGE_SOCKET"),
+            api_listen: parsed(env, "PEERAGE_API_LISTEN")?,
+            api_allow_origins: listed(env, "PEERAGE_API_ALLOW_ORIGINS")?,
             passphrase_file: path("PEERAGE_PASSPHRASE_FILE"),
             max_identities: parsed(env, "PEERAGE_MAX_IDENTITIES")?,
             log: LogLayer {
@@ -115,6 +122,8 @@ impl Layer {
             external: self.external.or(below.external),
             bootstrap: self.bootstrap.or(below.bootstrap),
             socket: self.socket.or(below.socket),
+            api_listen: self.api_listen.or(below.api_listen),
+            api_allow_origins: self.api_allow_origins.or(below.api_allow_origins),
             passphrase_file: self.passphrase_file.or(below.passphrase_file),
             max_identities: self.max_identities.or(below.max_identities),
             log: LogLayer {
@@ -136,6 +145,10 @@ impl Layer {
             settings.bootstrap = bootstrap;
         }
         settings.socket = self.socket;
+        settings.api_listen = self.api_listen;
+        if let Some(origins) = self.api_allow_origins {
+            settings.api_allow_origins = origins;
+        }
         settings.passphrase_file = self.passphrase_file;
         if let Some(max_identities) = self.max_identities {
             settings.max_identities = max_identities;
@@ -152,10 +165,12 @@ impl Layer {
     }
 }
 
-fn addresses(
-    env: &dyn Fn(&str) -> Option<OsString>,
-    name: &str,
-) -> Result<Option<Vec<Multiaddr>>, Error> {
+/// A list, separated by commas.
+fn listed<T>(env: &dyn Fn(&str) -> Option<OsString>, name: &str) -> Result<Option<Vec<T>>, Error>
+where
+    T: FromStr,
+    T::Err: std::fmt::Display,
+{
     let Some(list) = parsed::<String>(env, name)? else {
         return Ok(None);
     };
@@ -164,7 +179,7 @@ fn addresses(
         .filter(|text| !text.is_empty())
         .map(|text| {
             text.parse()
-                .map_err(|error| wrong(name, format!("{text}: {error}")))
+                .map_err(|error: T::Err| wrong(name, format!("{text}: {error}")))
         })
         .collect::<Result<_, _>>()
         .map(Some)

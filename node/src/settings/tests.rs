@@ -87,6 +87,16 @@ fn wrong_settings_are_named() {
     refused("listen = ['/ip4/0.0.0.0/tcp/1']", "listen");
     refused("listen = ['nonsense']", "listen");
     refused("bootstrap = ['/ip4/10.0.0.1/udp/1/quic-v1']", "bootstrap");
+    refused("api_listen = '0.0.0.0:3588'", "api_listen");
+    refused("api_listen = '[::]:3588'", "api_listen");
+    refused("api_listen = '192.0.2.1:3588'", "api_listen");
+    refused("api_listen = 'localhost:3588'", "api_listen");
+    for origin in ["*", "null", "https://", "https://a/b", "https://*.a"] {
+        refused(
+            &format!("api_allow_origins = ['{origin}']"),
+            "api_allow_origins",
+        );
+    }
     refused("max_identities = 0", "max_identities");
     refused("max_identities = 'many'", "max_identities");
     let error = load(None, &[("PEERAGE_LISTEN", "/ip4/1")], Layer::default()).unwrap_err();

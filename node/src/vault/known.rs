@@ -128,6 +128,69 @@ impl Known {
         }
     }
 
+    /// The peer name of the group that `group` names, whichever of our identities are in it.
+    pub(crate) fn group_name(&self, group: &str) -> Result<String> {
+        let mut groups = BTreeMap::new();
+        for membership in self.memberships.values() {
+            let name = membership.root()?.name().to_string();
+            groups.insert(name, membership.friendly_name.as_str());
+        }
+        let candidates = groups.iter().map(|(peer_name, friendly_name)| Candidate {
+            peer_name: peer_name.clone(),
+            friendly_name,
+            item: peer_name,
+        });
+        match select(group, candidates) {
+            Selected::One(name) => Ok(name.clone()),
+            Selected::None => Err(Error::GroupNotFound { name: group.into() }),
+            Selected::Several(candidates) => Err(Error::GroupAmbiguous {
+                name: group.into(),
+                candidates,
+            }),
+        }
+    }
+
+    /// Finds a membership as [`find`](Self::find) does, among those that are allowed: the others are as
+    /// if they were not there.
+    pub(crate) fn find_among(
+        &self,
+        group: &str,
+        identity: Option<&str>,
+        allowed: impl Fn(&str, &str) -> bool,
+    ) -> Result<(String, String)> {
+        let none = || Error::GroupNotFound { name: group.into() };
+        let mut visible = Self::default();
+        for (replica, membership) in &self.memberships {
+            let name = membership.root()?.name().to_string();
+            if allowed(&name, &membership.identity.to_string()) {
+                let identity = self.identities.get_key_value(&membership.identity);
+                let (key, value) = identity.ok_or_else(none)?;
+                visible.identities.insert(key.clone(), value.clone());
+                visible.memberships.insert(*replica, Arc::clone(membership));
+            }
+        }
+        let found = visible.find(group, identity)?;
+        let membership = visible.membership(&found).ok_or_else(none)?;
+        Ok((
+            membership.root()?.name().to_string(),
+            membership.identity.to_string(),
+        ))
+    }
+
+    /// The peer name of the identity that is meant, among those that are allowed.
+    pub(crate) fn find_identity_among(
+        &self,
+        wanted: &str,
+        allowed: impl Fn(&str) -> bool,
+    ) -> Result<String> {
+        let mut visible = self.clone();
+        visible
+            .identities
+            .retain(|name, _| allowed(&name.to_string()));
+        let found = visible.identity(Some(wanted))?;
+        Ok(found.name().to_string())
+    }
+
     /// How an identity looks from outside.
     pub(crate) fn info(&self, identity: &Identity) -> Result<IdentityInfo> {
         let (_, facts) =

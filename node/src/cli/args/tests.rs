@@ -79,6 +79,12 @@ peerage member nodes
 peerage member attributes
 peerage member presence
 peerage audit verify
+peerage app register
+peerage app attach
+peerage app ls
+peerage app show
+peerage app token
+peerage app revoke
 peerage record put
 peerage record get
 peerage record ls

@@ -1,0 +1,690 @@
+//! Several applications on one node: they share its groups, and none of them can do more than it was
+//! allowed or take from another what is its own.
+
+#![allow(clippy::unwrap_used, reason = "a step that fails fails the test")]
+
+mod common;
+#[path = "common/nodes.rs"]
+mod nodes;
+
+use std::{
+    collections::BTreeSet,
+    io::{BufRead, BufReader},
+    net::Shutdown,
+    os::unix::net::UnixStream,
+    thread,
+    time::{Duration, Instant},
+};
+
+use common::{Answer, Daemon, Place, escaped, line_with, request, send};
+use nodes::{Home, alone, code, eventually, holds, linked, publish, ready, told, told_of};
+use peerage::{
+    EventStream, GroupHandle, InviteOptions,
+    model::{EventKind, GroupStatus},
+};
+use serde_json::{Value, json};
+
+// In one process.
+
+async fn status(group: &GroupHandle) -> GroupStatus {
+    group.info().await.unwrap().status
+}
+
+async fn becomes(group: &GroupHandle, wanted: GroupStatus) {
+    eventually(wanted.as_str(), async || {
+        (status(group).await == wanted).then_some(())
+    })
+    .await;
+}
+
+async fn told_status(events: &mut EventStream, wanted: GroupStatus) {
+    told(events, wanted.as_str(), |event| {
+        event.kind == EventKind::StatusChanged && event.status == Some(wanted)
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn applications_share_a_group_until_the_last_of_them_has_closed_it() {
+    let (home, ben) = (Home::new().await, Home::new().await);
+    let chess = home.create("Chess").await;
+    let ports = home.node.status().await.unwrap().listen;
+    let attach = |name| home.node.attach(name).unwrap();
+    let (board, clock) = (attach("board"), attach("clock"));
+    let first = board.open_group("Chess", None).await.unwrap();
+    let second = clock.open_group("Chess", None).await.unwrap();
+
+    // What one adds offline the other reads.
+    let offline = publish(&first, "offline").await;
+    holds(&second, offline, "offline").await;
+    assert_eq!(status(&second).await, GroupStatus::Offline);
+
+    // One connects, and the other is online and told so.
+    let mut heard = second.events(None).await.unwrap();
+    first.connect().await.unwrap();
+    told_status(&mut heard, GroupStatus::Listening).await;
+    assert_eq!(status(&second).await, GroupStatus::Listening);
+    let bens = ben.enter(&first).await;
+    ready(&bens).await;
+    told_status(&mut heard, GroupStatus::Connected).await;
+    eventually("two nodes present", async || {
+        (bens.nodes().await.unwrap().len() == 2).then_some(())
+    })
+    .await;
+
+    // Who opens it now is online at once, with the same neighbours and on the same port.
+    let late = attach("late");
+    let third = late.open_group("Chess", None).await.unwrap();
+    assert_eq!(status(&third).await, GroupStatus::Connected);
+    assert_eq!(
+        third.neighbours().await.unwrap(),
+        first.neighbours().await.unwrap()
+    );
+    assert_eq!(home.node.status().await.unwrap().listen, ports);
+
+    // Each hears everything, whoever has heard it before.
+    let mut also = third.events(None).await.unwrap();
+    let remote = publish(&bens, "from Ben").await;
+    told_of(&mut heard, EventKind::RecordAdded, remote).await;
+    told_of(&mut also, EventKind::RecordAdded, remote).await;
+
+    // One closes: its handle and its clones are done, the others go on.
+    let clone = first.clone();
+    first.close().await.unwrap();
+    assert_eq!(code(clone.info().await), "group_gone");
+    assert_eq!(status(&second).await, GroupStatus::Connected);
+    holds(&bens, publish(&second, "still here").await, "still here").await;
+    // It opens the group again and is online.
+    let again = board.open_group("Chess", None).await.unwrap();
+    assert_eq!(status(&again).await, GroupStatus::Connected);
+    again.close().await.unwrap();
+
+    // One crashes: all that is left of it is dropped. That is a close.
+    drop((board, late));
+    assert_eq!(code(third.info().await), "group_gone");
+    assert!(futures::StreamExt::next(&mut also).await.is_none());
+    assert_eq!(status(&second).await, GroupStatus::Connected);
+
+    // The last one closes: offline, gone from the members' list, and nobody answers for the group.
+    second.close().await.unwrap();
+    assert_eq!(status(&chess).await, GroupStatus::Offline);
+    alone(&bens).await;
+    eventually("one node present", async || {
+        (bens.nodes().await.unwrap().len() == 1).then_some(())
+    })
+    .await;
+    let there = vec![ports[0].parse().unwrap()];
+    let refused = bens.connect_at(there).await;
+    assert_eq!(code(refused), "connection_not_authorised");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_operator_connects_stays_online_whoever_closes() {
+    let mut home = Home::new().await;
+    let chess = home.create("Chess").await;
+    let board = home.node.attach("board").unwrap();
+    let held = board.open_group("Chess", None).await.unwrap();
+    held.connect().await.unwrap();
+    chess.connect().await.unwrap();
+    held.close().await.unwrap();
+    assert_eq!(status(&chess).await, GroupStatus::Listening);
+
+    // The operator lets go, and an application that only opened it keeps it.
+    let held = board.open_group("Chess", None).await.unwrap();
+    let twice = board.open_group("Chess", None).await.unwrap();
+    chess.close().await.unwrap();
+    assert_eq!(status(&held).await, GroupStatus::Listening);
+    // A handle that is dropped is not closed; its application holds the group.
+    drop(twice);
+    held.close().await.unwrap();
+    let chess = home.node.open_group("Chess", None).await.unwrap();
+    assert_eq!(status(&chess).await, GroupStatus::Listening);
+    drop(board);
+    becomes(&chess, GroupStatus::Offline).await;
+
+    // Only the operator's wish holds over a restart.
+    let board = home.node.attach("board").unwrap();
+    let held = board.open_group("Chess", None).await.unwrap();
+    held.connect().await.unwrap();
+    drop((held, board, chess));
+    home.restart().await;
+    let chess = home.node.open_group("Chess", None).await.unwrap();
+    assert_eq!(status(&chess).await, GroupStatus::Offline);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_that_one_deletes_is_gone_for_the_others() {
+    let home = Home::new().await;
+    home.create("Chess").await;
+    let (board, clock) = (
+        home.node.attach("board").unwrap(),
+        home.node.attach("clock").unwrap(),
+    );
+    let first = board.open_group("Chess", None).await.unwrap();
+    let second = clock.open_group("Chess", None).await.unwrap();
+    let mut events = second.events(None).await.unwrap();
+    first.delete().await.unwrap();
+    let gone = second.info().await.unwrap_err();
+    assert_eq!(gone.code(), "group_gone");
+    assert!(format!("{:?}", gone.original()).contains("PEER_E_INVALID_GROUP"));
+    assert_eq!(code(second.connect().await), "group_gone");
+    assert_eq!(code(second.close().await), "group_gone");
+    assert!(futures::StreamExt::next(&mut events).await.is_none());
+    let again = clock.open_group("Chess", None).await;
+    assert_eq!(code(again), "group_not_found");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn identities_of_one_user_share_neither_records_nor_connections() {
+    let home = Home::new().await;
+    let chess = home.create("Chess").await;
+    let first = chess.info().await.unwrap().identity;
+    let second = home.another_identity("Second").await;
+    let card = home.node.card(Some(&second)).await.unwrap();
+    let invitation = chess.invite(&card, InviteOptions::default()).await.unwrap();
+    home.node.join(invitation, Some(&second)).await.unwrap();
+    let (board, clock) = (
+        home.node.attach("board").unwrap(),
+        home.node.attach("clock").unwrap(),
+    );
+    let one = board.open_group("Chess", Some(&first)).await.unwrap();
+    let two = clock.open_group("Chess", Some(&second)).await.unwrap();
+    let own = publish(&one, "mine").await;
+    one.connect().await.unwrap();
+    assert_eq!(status(&two).await, GroupStatus::Offline);
+    assert_eq!(code(two.get(own).await), "record_not_found");
+    assert_eq!(code(two.connect().await), "group_in_use");
+    one.close().await.unwrap();
+    two.connect().await.unwrap();
+    assert_eq!(status(&two).await, GroupStatus::Connecting);
+    assert_eq!(status(&chess).await, GroupStatus::Offline);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_of_applications_have_rules() {
+    let home = Home::new().await;
+    for name in ["", "operator", "Board", "a b"] {
+        assert_eq!(code(home.node.attach(name)), "invalid_input", "{name}");
+    }
+}
+
+// Over the API.
+
+/// A registered application of a daemon.
+struct App<'a> {
+    place: &'a Place,
+    name: &'static str,
+    token: String,
+}
+
+impl<'a> App<'a> {
+    fn new(place: &'a Place, name: &'static str, arguments: &[&str]) -> Self {
+        let words = [&["app", "register", name], arguments].concat();
+        let token = place.json(words)["token"].as_str().unwrap().to_owned();
+        Self { place, name, token }
+    }
+
+    fn headers(&self) -> [(&'static str, String); 1] {
+        [("authorization", format!("Bearer {}", self.token))]
+    }
+
+    fn http(&self, method: &str, path: &str, body: Option<&Value>) -> Answer {
+        let [(name, value)] = self.headers();
+        let body = body.map(|body| body.to_string().into_bytes());
+        request(
+            &self.place.socket(),
+            method,
+            path,
+            &[(name, value.as_str())],
+            body.as_deref(),
+        )
+    }
+
+    fn get(&self, path: &str) -> Answer {
+        self.http("GET", path, None)
+    }
+
+    fn post(&self, path: &str) -> Answer {
+        self.http("POST", path, None)
+    }
+
+    fn stream(&self, path: &str) -> BufReader<UnixStream> {
+        let [(name, value)] = self.headers();
+        let headers = [(name, value.as_str())];
+        BufReader::new(send(&self.place.socket(), "GET", path, &headers, None))
+    }
+
+    fn session(&self) -> Session {
+        let mut stream = self.stream("/v1/session");
+        line_with(&mut stream, "event: attached");
+        Session(stream)
+    }
+
+    /// What the operator sees of it.
+    fn shown(&self) -> Value {
+        self.place.json(["app", "show", self.name])
+    }
+}
+
+/// An open session; it breaks when it is dropped.
+struct Session(BufReader<UnixStream>);
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        let _ = self.0.get_ref().shutdown(Shutdown::Both);
+    }
+}
+
+/// A daemon with one identity and two groups.
+fn with_groups() -> (Place, Daemon, String, String) {
+    let place = Place::new();
+    let daemon = place.start();
+    place.json(["id", "new", "--friendly-name", "Ada"]);
+    let group = |name| {
+        let group = place.json(["group", "create", "--friendly-name", name]);
+        group["name"].as_str().unwrap().to_owned()
+    };
+    let (chess, go) = (group("Chess"), group("Go"));
+    (place, daemon, chess, go)
+}
+
+fn soon(what: &str, mut probe: impl FnMut() -> bool) {
+    let until = Instant::now() + Duration::from_secs(30);
+    while !probe() {
+        assert!(Instant::now() < until, "not in time: {what}");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn an_application_may_do_what_its_scopes_say_and_nothing_else() {
+    let (place, _daemon, _, _) = with_groups();
+    let document = place.get("/v1/openapi.json").json();
+    let weak = App::new(&place, "weak", &["--scope", "direct"]);
+    let mut all = Vec::new();
+    for scope in peerage::model::Scope::ALL {
+        all.extend(["--scope", scope.as_str()]);
+    }
+    let mighty = App::new(&place, "mighty", &all);
+    let mut seen = BTreeSet::new();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            // One ends the node, the other does not end.
+            if path == "/v1/shutdown" || path == "/v1/session" {
+                continue;
+            }
+            let method = method.to_uppercase();
+            let concrete: String = path
+                .split('/')
+                .map(|part| if part.starts_with('{') { "zzzz" } else { part })
+                .collect::<Vec<_>>()
+                .join("/");
+            let access = operation["x-peerage-access"].as_str().unwrap();
+            seen.insert(access.to_owned());
+            let refused = |app: &App| {
+                let answer = app.http(&method, &concrete, None);
+                (answer.status == 403).then(|| {
+                    let problem = answer.json();
+                    assert!(problem["next_step"].is_string(), "{problem}");
+                    problem["code"].as_str().unwrap().to_owned()
+                })
+            };
+            let (of_weak, of_mighty) = (refused(&weak), refused(&mighty));
+            let what = format!("{method} {path}: {access}");
+            match access {
+                "anyone" | "direct" => assert_eq!((of_weak, of_mighty), (None, None), "{what}"),
+                "operator" => {
+                    assert_eq!(of_weak.as_deref(), Some("operator_only"), "{what}");
+                    assert_eq!(of_mighty.as_deref(), Some("operator_only"), "{what}");
+                }
+                _ => {
+                    assert_eq!(of_weak.as_deref(), Some("out_of_scope"), "{what}");
+                    assert_eq!(of_mighty, None, "{what}");
+                }
+            }
+        }
+    }
+    assert!(seen.len() >= 8, "{seen:?}");
+    assert_eq!(weak.post("/v1/shutdown").code(), "out_of_scope");
+    let who = mighty.get("/v1/application").json();
+    assert_eq!(
+        (&who["name"], &who["operator"]),
+        (&json!("mighty"), &json!(false))
+    );
+    let operator = place.get("/v1/application").json();
+    assert_eq!(operator["name"], "operator");
+    // What a token may not do, it may not do by its command line either.
+    let mut command = common::peerage(place.path());
+    command.arg("--data-dir").arg(place.data());
+    command
+        .env("PEERAGE_TOKEN", &weak.token)
+        .args(["group", "ls", "--json"]);
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(4), "{}", common::stderr(&output));
+}
+
+#[test]
+fn a_confined_application_sees_nothing_else() {
+    let (place, _daemon, chess, go) = with_groups();
+    let scopes = [
+        "--scope", "read", "--scope", "write", "--scope", "groups", "--scope", "node",
+    ];
+    let app = App::new(
+        &place,
+        "board",
+        &[&scopes[..], &["--group", "Chess"]].concat(),
+    );
+    let groups = app.get("/v1/groups").json()["items"].clone();
+    assert_eq!(groups.as_array().unwrap().len(), 1);
+    assert_eq!(groups[0]["name"], chess.as_str());
+    let records = |group: &str| format!("/v1/groups/{}/records", escaped(group));
+    let note = json!({"type": "note", "payload_text": "e4"});
+    for name in [chess.as_str(), &chess[..10], "Chess"] {
+        let put = app.http("POST", &records(name), Some(&note));
+        assert_eq!(put.status, 201, "{put:?}");
+    }
+    assert_eq!(
+        app.get(&records("Chess")).json()["items"]
+            .as_array()
+            .unwrap()
+            .len(),
+        3
+    );
+    // By any of its names, in any spelling, and as any identity: not there.
+    for name in [go.as_str(), &go[..10], "Go"] {
+        for path in [
+            records(name),
+            records(name).replace("/v1/groups/", "/v1//groups/"),
+            records(name).replace("/v1/groups/", "/v1/groups/./"),
+            records(name).replace("/v1/groups/", "/v1/groups/../groups/"),
+            format!("/v1/groups/{}%2frecords", escaped(name)),
+        ] {
+            let answer = app.get(&path);
+            assert_eq!(answer.status, 404, "{path}: {answer:?}");
+        }
+        let put = app.http("POST", &records(name), Some(&note));
+        assert_eq!(put.code(), "group_not_found");
+    }
+    // The whole node is beyond it, whatever its scopes, and so is making more.
+    for (method, path) in [
+        ("GET", "/v1/status"),
+        ("GET", "/metrics"),
+        ("POST", "/v1/groups"),
+        ("POST", "/v1/groups/join"),
+    ] {
+        assert_eq!(
+            app.http(method, path, None).code(),
+            "out_of_reach",
+            "{path}"
+        );
+    }
+    assert_eq!(place.get(&records("Go")).json()["items"], json!([]));
+
+    // Confined to an identity, it sees that one's groups.
+    place.json(["id", "new", "--friendly-name", "Ben"]);
+    let other = App::new(&place, "bens", &["--scope", "read", "--as", "Ben"]);
+    assert_eq!(other.get("/v1/groups").json()["items"], json!([]));
+    assert_eq!(other.get(&records("Chess")).code(), "group_not_found");
+    let identities = other.get("/v1/identities").json()["items"].clone();
+    assert_eq!(identities.as_array().unwrap().len(), 1);
+    assert_eq!(other.get("/v1/identities/Ben").status, 200);
+    assert_eq!(other.get("/v1/identities/Ada").code(), "identity_not_found");
+    let (exit, problem) = place.fails(["app", "register", "x", "--scope", "read", "--group", "No"]);
+    assert_eq!((exit, &problem["code"]), (3, &json!("group_not_found")));
+}
+
+#[test]
+fn what_an_application_holds_ends_with_its_session() {
+    let (place, _daemon, chess, _) = with_groups();
+    let scopes = ["--scope", "read", "--scope", "online"];
+    let (board, clock) = (
+        App::new(&place, "board", &scopes),
+        App::new(&place, "clock", &scopes),
+    );
+    let path = |what: &str| format!("/v1/groups/{}{what}", escaped(&chess));
+    let online = || place.get(&path("")).json()["status"] == "listening";
+    for what in ["/open", "/connect", "/close"] {
+        let refused = board.post(&path(what));
+        assert_eq!(
+            (refused.status, refused.code().as_str()),
+            (409, "session_needed")
+        );
+        let next = refused.json()["next_step"].as_str().unwrap().to_owned();
+        assert!(next.contains("/v1/session"), "{next}");
+    }
+    let boards = board.session();
+    let twice = board.get("/v1/session");
+    assert_eq!(
+        (twice.status, twice.code().as_str()),
+        (409, "session_exists")
+    );
+    let closed = board.post(&path("/close"));
+    assert_eq!(closed.code(), "group_gone", "it does not hold it");
+    assert_eq!(board.post(&path("/open")).json()["status"], "offline");
+    assert_eq!(board.post(&path("/connect")).json()["status"], "listening");
+    assert!(online());
+    assert_eq!(board.shown()["holds"], json!([chess]));
+
+    // Another one opens it and is online at once; the first one crashes, and nothing changes for it.
+    let clocks = clock.session();
+    assert_eq!(clock.post(&path("/open")).json()["status"], "listening");
+    drop(boards);
+    soon("the end of the session", || {
+        board.shown()["attached"] == false
+    });
+    assert_eq!(board.shown()["holds"], json!([]));
+    assert!(online());
+    assert_eq!(clock.get(&path("")).json()["status"], "listening");
+    assert_eq!(clock.post(&path("/close")).json()["status"], "offline");
+    assert!(!online());
+
+    // The operator connects, and an application that closes takes nothing from it.
+    place.json(["group", "connect", "Chess"]);
+    assert_eq!(clock.post(&path("/open")).json()["status"], "listening");
+    assert_eq!(clock.post(&path("/close")).json()["status"], "listening");
+    place.json(["group", "close", "Chess"]);
+    assert!(!online());
+
+    // The last one crashes while it holds it.
+    assert_eq!(clock.post(&path("/connect")).json()["status"], "listening");
+    drop(clocks);
+    soon("being offline", || !online());
+    // A command line holds it as long as it runs, and no longer.
+    let mut command = common::peerage(place.path());
+    command
+        .arg("--data-dir")
+        .arg(place.data())
+        .env("PEERAGE_TOKEN", &board.token);
+    command.args(["app", "attach", "Chess", "--connect", "--json"]);
+    let attached = Daemon::start(command);
+    assert_eq!(attached.ready["kind"], "attached");
+    assert!(online());
+    attached.kill();
+    soon("being offline", || !online());
+}
+
+#[test]
+fn a_registration_survives_kill_and_a_revocation_takes_effect_at_once() {
+    let (place, daemon, chess, _) = with_groups();
+    let app = App::new(&place, "board", &["--scope", "read", "--scope", "online"]);
+    let kept = std::fs::read_to_string(place.data().join("applications.json")).unwrap();
+    assert!(
+        !kept.contains(&app.token) && !kept.contains("peerage_"),
+        "the hash only"
+    );
+    daemon.kill();
+    let _daemon = place.start();
+    assert_eq!(app.get("/v1/application").json()["name"], "board");
+    let listed = place.json(["app", "ls"]);
+    assert_eq!(listed.as_array().unwrap().len(), 1);
+    assert!(!listed.to_string().contains(&app.token));
+
+    let mut session = app.session();
+    let path = format!("/v1/groups/{}", escaped(&chess));
+    assert_eq!(app.post(&format!("{path}/connect")).status, 200);
+    let mut events = app.stream(&format!("{path}/events"));
+    line_with(&mut events, "200 OK");
+    // A new token is a revocation of the old one.
+    let renewed = place.json(["app", "token", "board"]);
+    let renewed = App {
+        token: renewed["token"].as_str().unwrap().to_owned(),
+        ..app
+    };
+    line_with(&mut session.0, "the token is good no longer");
+    let mut rest = String::new();
+    while events.read_line(&mut rest).unwrap() > 0 {}
+    soon("being offline", || {
+        place.get(&path).json()["status"] == "offline"
+    });
+    assert_eq!(renewed.get("/v1/application").status, 200);
+    place.json(["app", "revoke", "board"]);
+    let refused = renewed.get("/v1/application");
+    assert_eq!(
+        (refused.status, refused.code().as_str()),
+        (401, "token_needed")
+    );
+    let (exit, problem) = place.fails(["app", "show", "board"]);
+    assert_eq!(
+        (exit, &problem["code"]),
+        (3, &json!("application_not_found"))
+    );
+}
+
+#[test]
+fn one_greedy_application_harms_no_other() {
+    let (place, _daemon, chess, _) = with_groups();
+    let scopes = ["--scope", "read", "--scope", "write", "--scope", "online"];
+    let small = [
+        "--max-requests",
+        "5",
+        "--max-concurrent",
+        "2",
+        "--max-streams",
+        "2",
+        "--max-bytes",
+        "262144",
+        "--max-groups",
+        "1",
+    ];
+    let greedy = App::new(&place, "greedy", &[&scopes[..], &small].concat());
+    let modest = App::new(&place, "modest", &scopes);
+    let group = format!("/v1/groups/{}", escaped(&chess));
+    let quota = |answer: &Answer| {
+        assert_eq!(
+            (answer.status, answer.code().as_str()),
+            (429, "quota_exceeded")
+        );
+        let wait: u64 = answer.header("retry-after").unwrap().parse().unwrap();
+        assert!(wait >= 1);
+        answer.json()["detail"].as_str().unwrap().to_owned()
+    };
+
+    // Streams, as many as it gets, and its session besides.
+    let _session = greedy.session();
+    let streams: Vec<_> = (0..2)
+        .map(|_| {
+            let mut stream = greedy.stream(&format!("{group}/events"));
+            line_with(&mut stream, "200 OK");
+            stream
+        })
+        .collect();
+    let more = greedy.get(&format!("{group}/events"));
+    assert!(quota(&more).contains("streams at once"));
+    // Groups.
+    soon("room for requests", || {
+        greedy.post(&format!("{group}/open")).status == 200
+    });
+    soon("the refusal", || {
+        let second = greedy.post("/v1/groups/Go/open");
+        second.status == 429 && quota(&second).contains("groups at once")
+    });
+    // Requests, from all sides for as long as the other one works.
+    thread::scope(|scope| {
+        let (done, ended) = std::sync::mpsc::channel::<()>();
+        let greedy = &greedy;
+        let storm = scope.spawn(move || {
+            let (mut served, mut refused) = (0, 0);
+            while ended.try_recv() == Err(std::sync::mpsc::TryRecvError::Empty) {
+                match greedy.get("/v1/groups").status {
+                    200 => served += 1,
+                    429 => refused += 1,
+                    other => panic!("{other}"),
+                }
+            }
+            (served, refused)
+        });
+        for number in 0..40 {
+            let note = json!({"type": "note", "payload_text": format!("{number}")});
+            let put = modest.http("POST", &format!("{group}/records"), Some(&note));
+            assert_eq!(put.status, 201, "{put:?}");
+        }
+        let mut stream = modest.stream(&format!("{group}/events?after=0"));
+        line_with(&mut stream, "event: record_added");
+        drop(done);
+        let (served, refused) = storm.join().unwrap();
+        assert!(refused > served, "{served} served, {refused} refused");
+    });
+    // Bytes.
+    let large = json!({"type": "note", "payload_text": "x".repeat(40_000)});
+    let mut taken = 0;
+    soon("the refusal", || {
+        let put = greedy.http("POST", &format!("{group}/records"), Some(&large));
+        taken += usize::from(put.status == 201);
+        put.status == 429 && quota(&put).contains("bytes per minute")
+    });
+    assert!((1..=7).contains(&taken), "{taken}");
+    let put = modest.http("POST", &format!("{group}/records"), Some(&large));
+    assert_eq!(put.status, 201);
+    // Connections that are kept and say nothing more.
+    let idle: Vec<UnixStream> = (0..40)
+        .map(|_| {
+            use std::io::Write;
+            let mut stream = UnixStream::connect(place.socket()).unwrap();
+            let head = format!(
+                "GET /v1/application HTTP/1.1\r\nhost: peerage\r\nauthorization: Bearer {}\r\n\r\n",
+                greedy.token
+            );
+            stream.write_all(head.as_bytes()).unwrap();
+            stream
+        })
+        .collect();
+    let heads: Vec<String> = idle
+        .iter()
+        .map(|stream| {
+            stream
+                .set_read_timeout(Some(Duration::from_secs(30)))
+                .unwrap();
+            let mut line = String::new();
+            BufReader::new(stream).read_line(&mut line).unwrap();
+            line
+        })
+        .collect();
+    assert!(
+        heads
+            .iter()
+            .all(|line| line.contains("200") || line.contains("429"))
+    );
+    assert_eq!(modest.get("/v1/groups").status, 200);
+    place.json(["status"]);
+    drop((streams, idle));
+}
+
+// The network tests of both worlds share this file's helpers.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_application_that_joins_by_invitation_holds_what_it_has_joined() {
+    let (ada, ben) = (Home::new().await, Home::new().await);
+    let chess = ada.host("Chess").await;
+    let board = ben.node.attach("board").unwrap();
+    let invitation = ben.invitation(&chess).await;
+    let group = board
+        .join_with(invitation, Default::default())
+        .await
+        .unwrap();
+    group.connect().await.unwrap();
+    linked(&group, 1).await;
+    ready(&group).await;
+    drop(board);
+    alone(&chess).await;
+    let again = ben.node.open_group("Chess", None).await.unwrap();
+    becomes(&again, GroupStatus::Offline).await;
+}
