@@ -5,7 +5,7 @@ use peerage_records::{
     id::{IdentityKey, RecordId, RecordType, ReplicaId},
     record::{Record, RecordDraft},
     store::{Origin, Put, PutOutcome},
-    validate::validate,
+    validate::{Rejection, ValidRecord, validate},
 };
 
 use super::{
@@ -254,14 +254,14 @@ impl Engine {
             self.reply(command, Err(error.into()));
             return;
         }
-        let signed = state.sign(record);
+        let checked = state.sign_and_validate(record, now.timestamp);
         let own = Own {
             command,
             change,
             attempts,
             then,
         };
-        self.store_signed(replica, signed, own, now);
+        self.store_checked(replica, checked, own);
     }
 
     /// Validates our version, signed by whoever it is by, as if it were another's, and has it stored.
@@ -272,36 +272,42 @@ impl Engine {
         own: Own,
         now: Now,
     ) {
-        let Own {
-            command,
-            change,
-            attempts,
-            then,
-        } = own;
         let Some(state) = self.groups.get(&replica) else {
-            self.reply(command, Err(ChangeError::NotOpen));
+            self.reply(own.command, Err(ChangeError::NotOpen));
             return;
         };
-        match validate(signed.clone(), &state.group, &state.roster, now.timestamp) {
-            Err(rejection) => self.reply(command, Err(rejection.into())),
-            Ok(record) => {
-                let operation = self.operation(Operation::Change(Pending {
-                    command,
-                    replica,
-                    step: Step::Storing(signed, change),
-                    attempts,
-                    then,
-                }));
-                self.outputs.push_back(Output::Put {
-                    operation,
-                    puts: vec![Put {
-                        replica,
-                        record,
-                        origin: Origin::Local,
-                    }],
-                });
+        let checked = validate(signed, &state.group, &state.roster, now.timestamp);
+        self.store_checked(replica, checked, own);
+    }
+
+    fn store_checked(
+        &mut self,
+        replica: ReplicaId,
+        checked: Result<ValidRecord, Rejection>,
+        own: Own,
+    ) {
+        let record = match checked {
+            Ok(record) => record,
+            Err(rejection) => {
+                self.reply(own.command, Err(rejection.into()));
+                return;
             }
-        }
+        };
+        let operation = self.operation(Operation::Change(Pending {
+            command: own.command,
+            replica,
+            step: Step::Storing(record.signed().clone(), own.change),
+            attempts: own.attempts,
+            then: own.then,
+        }));
+        self.outputs.push_back(Output::Put {
+            operation,
+            puts: vec![Put {
+                replica,
+                record,
+                origin: Origin::Local,
+            }],
+        });
     }
 
     pub(super) fn on_change_stored(

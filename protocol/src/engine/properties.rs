@@ -2,8 +2,10 @@
 
 use peerage_records::{
     codec::SignedRecord,
-    id::{RecordId, RecordType, ReplicaId},
+    id::{IdentityKey, RecordId, RecordType, ReplicaId},
     record::{MAX_EXPIRY, Record},
+    time::Timestamp,
+    validate::{self, Rejection, ValidRecord},
 };
 
 use super::{ChangeError, Engine, Event, Now, change::Own, group::GroupState};
@@ -12,11 +14,25 @@ use crate::properties::{Properties, PropertiesChange};
 impl GroupState {
     /// Signs a record of ours, with the group's key where it is by the group.
     pub(super) fn sign(&self, record: Record) -> SignedRecord {
+        let toucher = record.toucher();
+        SignedRecord::sign(record, |bytes| self.sign_as(&toucher, bytes))
+    }
+
+    /// The same, checked as others will.
+    pub(super) fn sign_and_validate(
+        &self,
+        record: Record,
+        now: Timestamp,
+    ) -> Result<ValidRecord, Rejection> {
+        let toucher = record.toucher();
+        let sign = |bytes: &[u8]| self.sign_as(&toucher, bytes);
+        validate::sign_and_validate(record, sign, &self.group, &self.roster, now)
+    }
+
+    fn sign_as(&self, toucher: &IdentityKey, bytes: &[u8]) -> [u8; 64] {
         match &self.group_key {
-            Some(key) if record.toucher() == key.root().key() => {
-                SignedRecord::sign(record, |bytes| key.sign(bytes))
-            }
-            _ => SignedRecord::sign(record, |bytes| self.identity.sign(bytes)),
+            Some(key) if *toucher == key.root().key() => key.sign(bytes),
+            _ => self.identity.sign(bytes),
         }
     }
 
