@@ -20,7 +20,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     report::Report,
-    scenarios::{events, exclude, flood, store},
+    scenarios::{direct, events, exclude, flood, store},
 };
 
 /// What a scenario fails with: something for a person to read.
@@ -44,6 +44,8 @@ enum Command {
     Flood(Measured<flood::Parameters>),
     /// Tells applications of records: how soon, and how many of them; rival: a bare broadcast.
     Events(Measured<events::Parameters>),
+    /// Sends over one connection between two members; rivals: a stream of libp2p, a stream of quinn.
+    Direct(Measured<direct::Parameters>),
     /// Removes a member, and measures until nobody has a link with it; with a partition: simulated.
     Exclude(Measured<exclude::Parameters>),
     /// Takes in, publishes and reconciles records on disk; rivals: bare verification, bare RocksDB.
@@ -77,6 +79,11 @@ fn main() -> ExitCode {
             out,
             json,
         }) => events::run(&parameters).and_then(|report| show(report, out, json)),
+        Command::Direct(Measured {
+            parameters,
+            out,
+            json,
+        }) => direct::run(&parameters).and_then(|report| show(Some(report), out, json)),
         Command::Exclude(Measured {
             parameters,
             out,

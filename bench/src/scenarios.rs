@@ -1,5 +1,6 @@
 //! The scenarios: each runs Peerage and its rivals in turns and says how they relate.
 
+pub(crate) mod direct;
 pub(crate) mod events;
 pub(crate) mod exclude;
 pub(crate) mod flood;
