@@ -174,6 +174,7 @@ fn sample(scene: &Scene, operation: &Operation<'_>) -> (String, Option<Value>) {
         "invitations_reissue" => Some(json!({ "expires": "30d" })),
         "members_remove" => Some(json!({ "reason": "lost his laptop" })),
         "members_renew" => Some(json!({ "role": "member" })),
+        "events_acknowledge" => Some(json!({ "consumer": "reader", "position": "1" })),
         "records_publish" => Some(json!({ "type": "note", "payload_text": "d4", "expires": "7d" })),
         "records_update" => Some(json!({ "payload_text": "c4" })),
         _ => operation.what.get("requestBody").map(|_| json!({})),
@@ -215,13 +216,14 @@ fn every_operation_answers_as_the_document_says() {
     );
     let schemas = Schemas::new(&document);
     let (mut succeeded, mut refused) = (BTreeSet::new(), BTreeMap::new());
+    let mut wrong = Vec::new();
     for operation in operations(&document) {
         let (path, body) = sample(&scene, &operation);
         let id = operation.id().to_owned();
         let what = format!("{id}: {} {path}", operation.method);
-        if let Some(body) = &body {
+        if let Some(body) = body.as_ref().filter(|body| **body != json!({})) {
             let accepted = &operation.what["requestBody"]["content"]["application/json"];
-            schemas.check(&what, &accepted["schema"], body);
+            wrong.extend(schemas.check(&what, &accepted["schema"], body));
         }
         let method = operation.method.to_uppercase();
         let answer = if operation.streams() {
@@ -230,64 +232,76 @@ fn every_operation_answers_as_the_document_says() {
             let body = body.map(|body| body.to_string().into_bytes());
             scene.place.http(&method, &path, body.as_deref())
         };
-        compare(&schemas, &what, &operation, &answer);
+        wrong.extend(compare(&schemas, &what, &operation, &answer));
         if answer.status < 400 {
             succeeded.insert(id);
         } else {
             refused.insert(id, answer.code());
         }
     }
-    let expected: BTreeMap<_, _> = REFUSED
-        .iter()
-        .map(|(id, code)| ((*id).to_owned(), (*code).to_owned()))
-        .collect();
-    for (id, code) in &expected {
-        assert_eq!(refused.get(id), Some(code), "{id}");
+    for (id, code) in REFUSED {
+        if refused.get(*id).map(String::as_str) != Some(*code) {
+            wrong.push(format!("{id}: {:?} instead of {code}", refused.get(*id)));
+        }
     }
-    // Those of others, too: every one is known to be there, and to refuse as documented.
-    println!("{} succeeded; refused: {refused:?}", succeeded.len());
-    assert!(succeeded.len() >= 45, "{}: {refused:?}", succeeded.len());
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    // What is not named there is refused as documented for want of better arguments.
+    assert!(
+        succeeded.len() >= 50,
+        "only {} succeed; give sample() better arguments for some of {refused:?}",
+        succeeded.len()
+    );
     assert_eq!(daemon.ended(), 0, "it was told to stop");
 }
 
-/// Status, content type and content are among those the document has for the operation.
-fn compare(schemas: &Schemas, what: &str, operation: &Operation<'_>, answer: &Answer) {
+/// What in an answer is not as the document says: its status, type and content are to be among those of
+/// the operation.
+fn compare(
+    schemas: &Schemas,
+    what: &str,
+    operation: &Operation<'_>,
+    answer: &Answer,
+) -> Vec<String> {
+    let complain = |text: &str| vec![format!("{what}: {text}: {answer:?}")];
+    let status = answer.status;
     let responses = &operation.what["responses"];
-    let response = match responses.get(answer.status.to_string()) {
+    let response = match responses.get(status.to_string()) {
         Some(response) => response,
-        None => {
-            assert!(
-                answer.status >= 400,
-                "{what}: {} is not documented",
-                answer.status
-            );
-            &responses["default"]
-        }
+        None if status >= 400 => &responses["default"],
+        None => return complain("the status is not documented"),
     };
-    assert!(answer.status != 500, "{what}: {answer:?}");
-    if answer.status == 503 {
-        assert!(answer.header("retry-after").is_some(), "{what}: {answer:?}");
+    if status == 500 {
+        return complain("a fault");
+    }
+    if status == 503 && answer.header("retry-after").is_none() {
+        return complain("no Retry-After");
     }
     let Some(content) = response.get("content") else {
-        assert!(answer.body.is_empty(), "{what}: {answer:?}");
-        return;
+        return match answer.body.is_empty() {
+            true => Vec::new(),
+            false => complain("content that is not documented"),
+        };
     };
-    let kind = answer
-        .header("content-type")
-        .unwrap_or_else(|| panic!("{what}: no content type"));
-    let kind = kind.split(';').next().unwrap();
+    let kind = answer.header("content-type").unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default();
     let found = &content[kind]["schema"];
-    assert!(!found.is_null(), "{what}: {kind} is not documented");
-    if kind.ends_with("json") {
-        let body = answer.json();
-        schemas.check(what, found, &body);
-        times(what, &body);
-        if answer.status >= 400 {
-            let known = peerage::error::catalogue::explain(&answer.code());
-            assert!(known.is_ok(), "{what}: {answer:?}");
-            assert_eq!(body["status"], answer.status, "{what}");
+    if found.is_null() {
+        return complain("the content type is not documented");
+    }
+    if !kind.ends_with("json") {
+        return Vec::new();
+    }
+    let body = answer.json();
+    let mut wrong = schemas.check(what, found, &body);
+    wrong.extend(times(&body).map(|time| format!("{what}: {time}")));
+    if status >= 400 {
+        let code = answer.code();
+        let known = peerage::error::catalogue::entries().any(|entry| entry.code == code);
+        if !known || body["status"] != status {
+            wrong.extend(complain("not an error of the catalogue"));
         }
     }
+    wrong
 }
 
 /// The head of a stream.
@@ -304,16 +318,16 @@ fn beginning(place: &Place, path: &str) -> Answer {
     }
 }
 
-/// Every time in an answer is RFC 3339 in UTC.
-fn times(what: &str, value: &Value) {
+/// The first time in an answer that is not RFC 3339 in UTC.
+fn times(value: &Value) -> Option<String> {
     match value {
-        Value::Array(items) => items.iter().for_each(|item| times(what, item)),
-        Value::Object(fields) => fields.values().for_each(|field| times(what, field)),
+        Value::Array(items) => items.iter().find_map(times),
+        Value::Object(fields) => fields.values().find_map(times),
         Value::String(text) if looks_like_a_time(text) => {
-            assert!(text.ends_with('Z'), "{what}: {text}");
-            peerage::model::parse_instant(text).unwrap_or_else(|error| panic!("{what}: {error}"));
+            let read = text.ends_with('Z') && peerage::model::parse_instant(text).is_ok();
+            (!read).then(|| text.clone())
         }
-        _ => {}
+        _ => None,
     }
 }
 
@@ -338,8 +352,11 @@ impl Schemas {
         Self(components)
     }
 
-    fn check(&self, what: &str, schema: &Value, value: &Value) {
-        assert!(!schema.is_null(), "{what}: no schema");
+    /// What in a value is not as its schema says.
+    fn check(&self, what: &str, schema: &Value, value: &Value) -> Vec<String> {
+        if schema.is_null() {
+            return vec![format!("{what}: no schema")];
+        }
         let mut schema = schema.clone();
         schema["components"] = self.0.clone();
         let validator: Validator = jsonschema::options()
@@ -347,11 +364,10 @@ impl Schemas {
             .should_validate_formats(true)
             .build(&schema)
             .unwrap_or_else(|error| panic!("{what}: {error}"));
-        let errors: Vec<_> = validator
+        validator
             .iter_errors(value)
-            .map(|error| format!("{}: {error}", error.instance_path()))
-            .collect();
-        assert!(errors.is_empty(), "{what}: {errors:#?}\n{value:#}");
+            .map(|error| format!("{what}: {}: {error}\n{value:#}", error.instance_path()))
+            .collect()
     }
 }
 
@@ -381,7 +397,10 @@ fn whatever_is_wrong_with_a_request_is_a_typed_problem() {
             Some("application/problem+json"),
             "{what}"
         );
-        schemas.check(what, &problem, &answer.json());
+        assert_eq!(
+            schemas.check(what, &problem, &answer.json()),
+            Vec::<String>::new()
+        );
     };
     for operation in operations(&document) {
         let id = operation.id().to_owned();
@@ -511,7 +530,7 @@ fn a_failing_call_changes_nothing() {
             "POST",
             "/v1/identities/Ada/export".to_owned(),
             json!({ "passphrase": "" }),
-            "passphrase_needed",
+            "invalid_input",
         ),
         (
             "PATCH",
@@ -658,16 +677,27 @@ fn a_failing_call_changes_nothing() {
             "record_not_found",
         ),
     ];
+    let mut wrong = Vec::new();
     for (method, path, body, code) in calls {
         let body = (!body.is_null()).then(|| body.to_string().into_bytes());
         let answer = place.http(method, &path, body.as_deref());
-        assert_eq!(answer.code(), code, "{method} {path}: {answer:?}");
-        let after = state(&scene, &document);
-        for (what, was) in &before {
-            assert_eq!(after.get(what), Some(was), "{method} {path} changed {what}");
+        if answer.status < 400 || answer.code() != code {
+            let told = String::from_utf8_lossy(&answer.body).into_owned();
+            wrong.push(format!(
+                "{method} {path}: not {code}: {} {told}",
+                answer.status
+            ));
+            continue;
         }
-        assert_eq!(after.len(), before.len(), "{method} {path}");
+        let after = state(&scene, &document);
+        let places: BTreeSet<_> = before.keys().chain(after.keys()).collect();
+        for changed in places {
+            if before.get(changed) != after.get(changed) {
+                wrong.push(format!("{method} {path} changed {changed}"));
+            }
+        }
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
