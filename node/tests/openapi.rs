@@ -35,10 +35,8 @@ const REFUSED: &[(&str, &str)] = &[
     ("doors_accept", "request_not_found"),
     ("doors_deny", "request_not_found"),
     ("groups_connect_at", "connect_self"),
-    ("group_key_import", "already_member"),
     ("groups_join", "invitation_for_another"),
     ("identities_import", "identity_exists"),
-    ("invitations_revoke", "invitation_over"),
 ];
 
 /// What samples are made of.
