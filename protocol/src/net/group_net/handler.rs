@@ -91,10 +91,6 @@ pub enum Command {
 }
 
 /// To the behaviour.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "the large one is what passes by the thousand; a box each would cost more"
-)]
 pub enum Notice {
     Inner {
         link: LinkId,
