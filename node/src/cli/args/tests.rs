@@ -94,6 +94,7 @@ peerage record watch
 peerage events tail
 peerage events consumers ls
 peerage events consumers rm
+peerage explain
 peerage completions";
     assert_eq!(words.join("\n"), expected);
 }
