@@ -7,7 +7,7 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 # A shell that was open when Rust was installed does not know where it is.
 export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
-.PHONY: help prerequisites prerequisites-lint demo test test-attacks lint fmt bench fuzz
+.PHONY: help prerequisites prerequisites-lint build demo test test-attacks lint fmt bench fuzz
 
 PREREQUISITES := ./deploy/scripts/prerequisites.sh
 # Where cargo puts what it builds; a relative one counts from here.
@@ -31,8 +31,11 @@ prerequisites: ## Find what the build needs; install it where that is allowed
 prerequisites-lint:
 	@$(PREREQUISITES) lint
 
-demo: prerequisites ## Show the main job end to end: real nodes, real QUIC on loopback
-	@cargo build --bin peerage
+# An example is built along: then the dependencies of tests count too, and all goals build the same ones.
+build: prerequisites ## Build the program
+	@cargo build --bin peerage --example embed
+
+demo: build ## Show the main job end to end: real nodes, real QUIC on loopback
 	@PEERAGE="$(TARGET_DIR)/debug/peerage" ./deploy/demo/run.sh
 
 test: prerequisites ## Run all tests, those in the documentation included
@@ -48,7 +51,8 @@ fmt: prerequisites-lint ## Format the code
 	@cargo fmt --all
 
 bench: prerequisites ## Run the measurements (SCENARIO="..." passes arguments on)
-	@cargo run $(OPTIMISED) --bin peerage-bench -- $(SCENARIO)
+	@cargo build $(OPTIMISED) --bin peerage-bench --example embed
+	@$(TARGET_DIR)/debug/peerage-bench $(SCENARIO)
 
 fuzz: prerequisites ## Fuzz every decoder, SECONDS=600 each; wants nightly Rust and cargo-fuzz
 	@SECONDS_PER_TARGET=$(SECONDS) ./deploy/scripts/fuzz.sh
