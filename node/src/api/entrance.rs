@@ -40,9 +40,8 @@ pub(super) async fn enter(
         error.into_response()
     };
     guard::check(&request, connection.way, &api.origins).map_err(refuse)?;
-    let caller = match identify(api, connection.way, &request) {
-        Some(caller) => caller,
-        None => return Err(turn_away(api, refuse(Error::TokenNeeded)).await),
+    let Some(caller) = identify(api, connection.way, &request) else {
+        return Err(turn_away(api, refuse(Error::TokenNeeded)).await);
     };
     if let Caller::Application(application) = &caller {
         let connect = || application.usage.connect();

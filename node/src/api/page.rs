@@ -118,10 +118,11 @@ mod tests {
                 let Some(next) = page.next else { break };
                 cursor = Some(next);
                 // Something comes, something that came before goes.
-                if let Some(new) = come.next() {
-                    if !items.insert(new) && !stay.contains(&new) {
-                        items.remove(&new);
-                    }
+                if let Some(new) = come.next()
+                    && !items.insert(new)
+                    && !stay.contains(&new)
+                {
+                    items.remove(&new);
                 }
             }
             prop_assert!(seen.is_sorted_by(|one, other| one < other), "{seen:?}");

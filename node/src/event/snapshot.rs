@@ -59,7 +59,11 @@ impl Snapshot {
         let limit = AbortOnDropHandle::new(tokio::spawn(async move {
             tokio::time::sleep(MAX_SNAPSHOT_TIME).await;
             // Dropping it waits for a page under way.
-            let _ = blocking(move || Ok(drop(take(&held)))).await;
+            let dropped = blocking(move || {
+                drop(take(&held));
+                Ok(())
+            });
+            let _ = dropped.await;
         }));
         let pages = Pages {
             view,

@@ -24,11 +24,11 @@ pub(super) struct Way {
 }
 
 impl Way {
-    pub(super) fn to_reader(&mut self, reader: usize, share: f64) -> f64 {
+    pub(super) fn until_reader(&mut self, reader: usize, share: f64) -> f64 {
         percentile(&mut self.to_readers[reader], share)
     }
 
-    pub(super) fn to_answer(&mut self, share: f64) -> f64 {
+    pub(super) fn until_answer(&mut self, share: f64) -> f64 {
         percentile(&mut self.to_answer, share)
     }
 }
@@ -41,10 +41,10 @@ const FIGURES: [(&str, f64); 2] = [("way, p50", 0.5), ("way, p99", 0.99)];
 pub(super) fn report(report: &mut Report, ways: &mut [Way]) {
     let readers = ["in process", "other in process", "socket"];
     for (figure, share) in FIGURES {
-        let runs = ways.iter_mut().map(|way| way.to_answer(share)).collect();
+        let runs = ways.iter_mut().map(|way| way.until_answer(share)).collect();
         report.measure(ANSWER, figure, "µs", runs);
         for (reader, name) in readers.into_iter().enumerate() {
-            let runs = ways.iter_mut().map(|way| way.to_reader(reader, share));
+            let runs = ways.iter_mut().map(|way| way.until_reader(reader, share));
             let runs = runs.collect();
             report.measure(name, figure, "µs", runs);
         }

@@ -89,7 +89,7 @@ const fn code(name: &'static str, number: u32, meaning: &'static str) -> Origina
 
 impl Original {
     /// Ours for it are those that have another code of the original as theirs.
-    const fn as_in(mut self, ours: &'static [&'static str]) -> Self {
+    const fn told_as(mut self, ours: &'static [&'static str]) -> Self {
         self.here = Here::Errors(ours);
         self
     }
@@ -155,14 +155,14 @@ pub const ORIGINALS: &[Original] = &[
         0x8063_0003,
         "A service the infrastructure needs does not start.",
     )
-    .as_in(&["daemon_unreachable", "unable_to_listen"]),
+    .told_as(&["daemon_unreachable", "unable_to_listen"]),
     // Graphs and their databases. A group is its graph here.
     code(
         "PEER_E_INVALID_GRAPH",
         0x8063_0010,
         "The graph was closed or deleted, or never was one.",
     )
-    .as_in(&["group_gone"]),
+    .told_as(&["group_gone"]),
     code(
         "PEER_E_DBNAME_CHANGED",
         0x8063_0011,
@@ -174,25 +174,25 @@ pub const ORIGINALS: &[Original] = &[
         0x8063_0012,
         "There is a graph with this id already.",
     )
-    .as_in(&["already_member"]),
+    .told_as(&["already_member"]),
     code(
         "PEER_E_GRAPH_NOT_READY",
         0x8063_0013,
         "The graph has not synchronised yet.",
     )
-    .as_in(&["group_not_ready"]),
+    .told_as(&["group_not_ready"]),
     code(
         "PEER_E_GRAPH_SHUTTING_DOWN",
         0x8063_0014,
         "The graph is being closed.",
     )
-    .as_in(&["shutting_down"]),
+    .told_as(&["shutting_down"]),
     code(
         "PEER_E_GRAPH_IN_USE",
         0x8063_0015,
         "The graph is in use and cannot be deleted or imported into.",
     )
-    .as_in(&["group_in_use"]),
+    .told_as(&["group_in_use"]),
     code(
         "PEER_E_INVALID_DATABASE",
         0x8063_0016,
@@ -293,13 +293,13 @@ pub const ORIGINALS: &[Original] = &[
         0x8063_0306,
         "There is no database where one was to be opened.",
     )
-    .as_in(&["group_not_found"]),
+    .told_as(&["group_not_found"]),
     code(
         "PEER_E_IDENTITY_NOT_FOUND",
         0x8063_0401,
         "There is no such identity.",
     )
-    .as_in(&["identity_not_found"]),
+    .told_as(&["identity_not_found"]),
     code(
         "PEER_E_EVENT_HANDLE_NOT_FOUND",
         0x8063_0501,
@@ -311,7 +311,7 @@ pub const ORIGINALS: &[Original] = &[
         0x8063_0601,
         "The search cannot be understood.",
     )
-    .as_in(&["invalid_input"]),
+    .told_as(&["invalid_input"]),
     code(
         "PEER_E_INVALID_ATTRIBUTES",
         0x8063_0602,
@@ -405,7 +405,7 @@ pub const ORIGINALS: &[Original] = &[
         0x8063_2072,
         "The classifier in an invitation is not what it may be.",
     )
-    .as_in(&["invalid_credential", "invalid_classifier"]),
+    .told_as(&["invalid_credential", "invalid_classifier"]),
     code(
         "PEER_E_INVALID_RECORD_EXPIRATION",
         0x8063_2080,
@@ -416,7 +416,7 @@ pub const ORIGINALS: &[Original] = &[
         0x8063_2081,
         "What a membership is to say is contradictory.",
     )
-    .as_in(&["invalid_input", "invalid_time_period", "invalid_role"]),
+    .told_as(&["invalid_input", "invalid_time_period", "invalid_role"]),
     code(
         "PEER_E_INVALID_CREDENTIAL",
         0x8063_2082,
@@ -457,7 +457,7 @@ pub const ORIGINALS: &[Original] = &[
         0x8063_2095,
         "Members were found, and none of them could be connected to.",
     )
-    .as_in(&["connection_failed", "connection_timed_out"]),
+    .told_as(&["connection_failed", "connection_timed_out"]),
     code(
         "PEER_E_UNABLE_TO_LISTEN",
         0x8063_2096,
@@ -498,13 +498,13 @@ pub const ORIGINALS: &[Original] = &[
         "Something went wrong that should not be able to.",
     ),
     code("E_ACCESSDENIED", SYSTEM | 5, "The system denies access.")
-        .as_in(&["no_key_access", "no_access_to_store"]),
+        .told_as(&["no_key_access", "no_access_to_store"]),
     code(
         "E_HANDLE",
         SYSTEM | 6,
         "What was passed does not stand for anything.",
     )
-    .as_in(&["identity_not_found", "group_gone"]),
+    .told_as(&["identity_not_found", "group_gone"]),
     code("E_OUTOFMEMORY", SYSTEM | 14, "There is no memory left.")
         .never("what may be asked for is bounded; a system without memory ends the process, and nothing durable is lost"),
     code("E_INVALIDARG", SYSTEM | 87, "A value is not acceptable."),
@@ -519,13 +519,13 @@ pub const ORIGINALS: &[Original] = &[
         SYSTEM | 303,
         "It is being deleted.",
     )
-    .as_in(&["identity_deleted", "group_gone"]),
+    .told_as(&["identity_deleted", "group_gone"]),
     code(
         "ERROR_SERVICE_DEPENDENCY_FAIL",
         SYSTEM | 1068,
         "A service that this one depends on did not start.",
     )
-    .as_in(&["daemon_unreachable", "unable_to_listen"]),
+    .told_as(&["daemon_unreachable", "unable_to_listen"]),
     code(
         "PEER_E_NOT_FOUND",
         SYSTEM | 1168,
@@ -537,19 +537,19 @@ pub const ORIGINALS: &[Original] = &[
         "A buffer was too small or not there.",
     )
     .never("whoever calls gets what there is, of the size it has"),
-    code("WSAEINVAL", SYSTEM | 10022, "A value is not acceptable.").as_in(&["invalid_input"]),
+    code("WSAEINVAL", SYSTEM | 10022, "A value is not acceptable.").told_as(&["invalid_input"]),
     code(
         "WSAENETUNREACH",
         SYSTEM | 10051,
         "The network cannot be reached.",
     )
-    .as_in(&["no_members_found", "connection_failed"]),
+    .told_as(&["no_members_found", "connection_failed"]),
     code(
         "WSASYSNOTREADY",
         SYSTEM | 10091,
         "The service that resolves names does not run.",
     )
-    .as_in(&["daemon_unreachable"]),
+    .told_as(&["daemon_unreachable"]),
     code(
         "WSA_E_NO_MORE",
         SYSTEM | 10110,
@@ -567,25 +567,25 @@ pub const ORIGINALS: &[Original] = &[
         SYSTEM | 11501,
         "There is no cloud of this name.",
     )
-    .as_in(&["no_cloud"]),
+    .told_as(&["no_cloud"]),
     code(
         "WSA_PNRP_CLOUD_DISABLED",
         SYSTEM | 11502,
         "The cloud is switched off on this machine.",
     )
-    .as_in(&["no_cloud"]),
+    .told_as(&["no_cloud"]),
     code(
         "WSA_PNRP_INVALID_IDENTITY",
         SYSTEM | 11503,
         "The identity behind the name cannot be used.",
     )
-    .as_in(&["identity_not_found"]),
+    .told_as(&["identity_not_found"]),
     code(
         "WSA_PNRP_TOO_MUCH_LOAD",
         SYSTEM | 11504,
         "There is more to do than there are means.",
     )
-    .as_in(&["busy"]),
+    .told_as(&["busy"]),
     code(
         "WSA_PNRP_CLOUD_IS_SEARCH_ONLY",
         SYSTEM | 11505,
@@ -609,5 +609,5 @@ pub const ORIGINALS: &[Original] = &[
         SYSTEM | 11509,
         "The cloud has lost its connections.",
     )
-    .as_in(&["no_members_found"]),
+    .told_as(&["no_members_found"]),
 ];
