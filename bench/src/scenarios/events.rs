@@ -206,7 +206,7 @@ mod tests {
     async fn the_way_is_measured_for_every_reader() {
         let mut way = way::measure(&parsed("events --singles 3")).await.unwrap();
         for reader in 0..3 {
-            assert!(way.to_reader(reader, 0.5) > 0.0);
+            assert!(way.until_reader(reader, 0.5) > 0.0);
         }
     }
 }
