@@ -176,6 +176,31 @@ async fn a_reader_hears_what_it_registered_for_in_order_and_then_that_there_is_n
     assert!(all.next().await.is_none());
     assert_eq!(drained(&mut of_notes).await.len(), 1, "others go on");
 
+    // Each application moves its own cursors only.
+    let (board, clocks) = (
+        home.node.attach("board").unwrap(),
+        home.node.attach("clocks").unwrap(),
+    );
+    let theirs = board.open_group(group.name(), None).await.unwrap();
+    let others = clocks.open_group(group.name(), None).await.unwrap();
+    let (one, two) = (
+        theirs.consumer("mail").await.unwrap(),
+        others.consumer("mail").await.unwrap(),
+    );
+    let id = publish(&group, "for both").await;
+    let mut events = one.events(only("record_*")).await.unwrap();
+    let told = told_of(&mut events, EventKind::RecordAdded, id).await;
+    one.ack(told.position).await.unwrap();
+    assert!(two.position().unwrap() < told.position);
+    let mut events = two.events(only("record_*")).await.unwrap();
+    told_of(&mut events, EventKind::RecordAdded, id).await;
+    assert!(group.consumers().await.unwrap().is_empty());
+    assert_eq!(
+        code(group.find_consumer("mail").await),
+        "consumer_not_found"
+    );
+    drop((board, clocks));
+
     // Nobody registers with a group that is gone.
     let handle = home.node.open_group(group.name(), None).await.unwrap();
     group.delete().await.unwrap();

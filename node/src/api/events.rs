@@ -132,7 +132,10 @@ pub(super) async fn events(
     let streaming = api.begin_stream(&caller)?;
     let group = api.group(&group, &whom).await?;
     let begin = match &from.consumer {
-        Some(name) => Some(group.consumer_from(name, after).await?.position()?),
+        Some(name) => {
+            let consumer = group.consumer_of(caller.name(), name, after).await?;
+            Some(consumer.position()?)
+        }
         None => after,
     };
     let told = if from.snapshot && seen.is_none() {
@@ -167,26 +170,29 @@ pub(super) async fn events(
     responses((status = 200, body = ConsumerInfo), (status = "default", description = "an error", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn acknowledge(
     State(api): State<Api>,
+    caller: Caller,
     Names(group): Names<String>,
     Asked(whom): Asked<AsWhom>,
     JsonBody(ack): JsonBody<AckRequest>,
 ) -> Result<Json<ConsumerInfo>, Error> {
     let group = api.group(&group, &whom).await?;
-    let consumer = group.find_consumer(&ack.consumer).await?;
+    let consumer = group.find_consumer_of(caller.name(), &ack.consumer).await?;
     consumer.ack(ack.position).await?;
     Ok(Json(consumer.info()?))
 }
 
-/// The consumers whose cursors are kept in a group
+/// The consumers whose cursors are kept in a group, those of the application that asks
 #[utoipa::path(get, path = "/v1/groups/{group}/consumers", tag = "events",
     params(("group" = String, Path, description = "Peer name, a unique start of it, or the friendly name"), AsWhom),
     responses((status = 200, body = Vec<ConsumerInfo>), (status = "default", description = "an error", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn consumers(
     State(api): State<Api>,
+    caller: Caller,
     Names(group): Names<String>,
     Asked(whom): Asked<AsWhom>,
 ) -> Result<Json<Vec<ConsumerInfo>>, Error> {
-    Ok(Json(api.group(&group, &whom).await?.consumers().await?))
+    let group = api.group(&group, &whom).await?;
+    Ok(Json(group.consumers_of(caller.name()).await?))
 }
 
 /// Forget a consumer; streams that were opened with it go on
@@ -199,11 +205,12 @@ pub(super) async fn consumers(
     responses((status = 204), (status = "default", description = "an error", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn remove_consumer(
     State(api): State<Api>,
+    caller: Caller,
     Names((group, consumer)): Names<(String, String)>,
     Asked(whom): Asked<AsWhom>,
 ) -> Result<StatusCode, Error> {
     let group = api.group(&group, &whom).await?;
-    group.remove_consumer(&consumer).await?;
+    group.remove_consumer_of(caller.name(), &consumer).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -26,7 +26,7 @@ const MAX_CONSUMERS_IN_ALL: usize = 1_024;
 /// The name of a cursor.
 const MAX_NAME_BYTES: usize = 64;
 
-/// Whose a cursor is: of which application (the operator's has no name), and called what.
+/// Whose a cursor is: of which application, the operator among them, and called what.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct ConsumerName {
     application: String,

@@ -44,6 +44,7 @@ struct Instance {
 #[derive(Clone)]
 pub(super) struct Held {
     hold: HoldId,
+    name: Arc<str>,
     instance: Weak<Instance>,
 }
 
@@ -73,6 +74,11 @@ impl fmt::Debug for Held {
 }
 
 impl Held {
+    /// The application's name.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The handle is closed.
     pub(super) fn forget(&self, turn: &Turn) {
         turn.release(self.hold);
@@ -198,6 +204,7 @@ impl Application {
             turn.hold(hold, Arc::clone(&instance.name));
             let handle = handle.held_by(Held {
                 hold,
+                name: Arc::clone(&instance.name),
                 instance: Arc::downgrade(instance),
             });
             let mut holds = instance.holds();

@@ -91,6 +91,12 @@ peerage record ls
 peerage record update
 peerage record rm
 peerage record watch
+peerage direct open
+peerage direct send
+peerage direct recv
+peerage direct ls
+peerage direct close
+peerage direct pipe
 peerage events tail
 peerage events consumers ls
 peerage events consumers rm

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use super::GroupHandle;
 use crate::{
     Result,
+    applications::OPERATOR,
     event::{ConsumerName, EventFilter, EventStream, OfGroup},
+    handle::applications::Held,
     model::{ConsumerInfo, Position},
 };
 
 /// A place in the events of a group that the node keeps: over restarts of the application and of the
-/// node, and for days. What was not acknowledged comes again.
+/// node, and for days. What was not acknowledged comes again. Each application has its own.
 ///
 /// ```
 /// # use futures::StreamExt;
@@ -49,7 +51,7 @@ impl GroupHandle {
     /// # Errors
     /// As [`consumer`](Self::consumer).
     pub async fn consumer_from(&self, name: &str, start: Option<Position>) -> Result<Consumer> {
-        self.consumer_of("", name, start).await
+        self.consumer_of(self.application(), name, start).await
     }
 
     /// The consumer of this name, if there is one.
@@ -57,7 +59,7 @@ impl GroupHandle {
     /// # Errors
     /// When there is none, the handle is closed, or the store fails.
     pub async fn find_consumer(&self, name: &str) -> Result<Consumer> {
-        self.find_consumer_of("", name).await
+        self.find_consumer_of(self.application(), name).await
     }
 
     /// The consumers of this application, by name.
@@ -65,7 +67,7 @@ impl GroupHandle {
     /// # Errors
     /// When the handle is closed or the store fails.
     pub async fn consumers(&self) -> Result<Vec<ConsumerInfo>> {
-        self.consumers_of("").await
+        self.consumers_of(self.application()).await
     }
 
     /// Forgets a consumer. Streams that were opened with it go on.
@@ -73,10 +75,10 @@ impl GroupHandle {
     /// # Errors
     /// When there is none of this name, the handle is closed, or the store fails.
     pub async fn remove_consumer(&self, name: &str) -> Result<()> {
-        self.remove_consumer_of("", name).await
+        self.remove_consumer_of(self.application(), name).await
     }
 
-    /// The consumer of this name that belongs to an application; the operator's has no name.
+    /// The consumer of this name that belongs to an application.
     pub(crate) async fn consumer_of(
         &self,
         application: &str,
@@ -119,6 +121,11 @@ impl GroupHandle {
         let cursors = self.cursors().await?;
         cursors.remove(&name)?;
         cursors.flush(self.replica, &self.inner.storing).await
+    }
+
+    /// Whose cursors are meant, unless somebody else is named.
+    fn application(&self) -> &str {
+        self.held.as_ref().map_or(OPERATOR, Held::name)
     }
 
     async fn cursors(&self) -> Result<Arc<OfGroup>> {
