@@ -34,7 +34,7 @@ pub use keys::{HANDLE_BYTES, Handle};
 use keys::{HelloKeys, ReplyKeys};
 
 use crate::{
-    binding::{BindingError, NodeBinding},
+    binding::{BindingError, MAX_BINDING_LIFETIME, NodeBinding},
     door::DoorError,
     gmc::{self, Chain, GmcError, VerifiedGmc},
     roster::{NotAMember, Roster},
@@ -118,6 +118,18 @@ impl AdmissionError {
             Self::Door(error) => error.reason(),
         }
     }
+
+    /// What the peer's clock said, where the proof was refused for its time.
+    pub(crate) fn vouched(&self) -> Option<Timestamp> {
+        match self {
+            Self::Binding(BindingError::NotYetValid { not_before, .. }) => Some(*not_before),
+            // An honest one is of full length.
+            Self::Binding(BindingError::Expired { not_after, .. }) => {
+                Some(*not_after - MAX_BINDING_LIFETIME)
+            }
+            _ => None,
+        }
+    }
 }
 
 /// What this node shows when it asks to be admitted to one group, or admits.
@@ -156,6 +168,9 @@ pub struct Admitted {
     /// The proof holds until then: the earlier end of binding and membership, and the clock
     /// tolerance, so that nobody is cut off only to be admitted again.
     pub until: Timestamp,
+    /// What its clock said when it vouched for the node, at most
+    /// [`FRESHNESS`](crate::binding::FRESHNESS) ago.
+    pub vouched: Timestamp,
     /// Where it says it listens.
     pub addresses: Vec<Multiaddr>,
     /// How many neighbours it had when it said so.
@@ -421,6 +436,7 @@ fn check(
         peer: *remote,
         until,
         gmc,
+        vouched: binding.not_before(),
         addresses: decode_addresses(&credentials.addresses),
         neighbours: credentials.neighbours,
         handle,

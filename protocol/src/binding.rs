@@ -19,6 +19,10 @@ use crate::{certificate::calendar, identity::Identity, signing};
 /// A binding is good for at most this long, so that a stolen node key is worth a day.
 pub const MAX_BINDING_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// One that is shown is no older than this, so that it tells what time it is at the node that shows it.
+/// One signature per group and minute, and only while somebody is shown it.
+pub const FRESHNESS: Duration = Duration::from_secs(60);
+
 /// At most this many bytes encoded: keys, times, and a peer id of at most 64 bytes.
 pub const MAX_BINDING_BYTES: usize = 320;
 
@@ -172,11 +176,16 @@ impl NodeBinding {
         self.boot
     }
 
-    /// Whether it is time for a new one: after two thirds of its life.
+    /// Since when it is good, by the clock of whoever made it.
+    #[must_use]
+    pub const fn not_before(&self) -> Timestamp {
+        self.not_before
+    }
+
+    /// Whether it is time for a new one before it is shown again: once it is older than [`FRESHNESS`].
     #[must_use]
     pub fn is_due(&self, now: Timestamp) -> bool {
-        let life = self.not_after.since(self.not_before);
-        now >= self.not_before + life * 2 / 3 || now < self.not_before
+        now > self.not_before + FRESHNESS || now < self.not_before
     }
 }
 

@@ -452,6 +452,7 @@ mod tests {
             peer: peer(number),
             gmc: crate::gmc::verify(&chain, &group, NOW).unwrap(),
             until: NOW + Duration::from_secs(3_600),
+            vouched: NOW,
             addresses: Vec::new(),
             neighbours: 0,
             handle: Handle::new([number; 32]),

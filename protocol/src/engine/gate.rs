@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use libp2p_identity::PeerId;
-use peerage_records::id::ReplicaId;
+use peerage_records::{id::ReplicaId, time::Timestamp};
 
 use super::{ConnectFailure, Engine, Event, ExchangeNumber, Now, Output};
 use crate::{
@@ -155,8 +155,12 @@ impl Engine {
             Ok((*replica, heard))
         });
         match heard {
-            Ok((replica, heard)) => self.answer(exchange, peer, replica, heard, now),
+            Ok((replica, heard)) => {
+                self.saw_clock(peer, Some(heard.admitted().vouched), now);
+                self.answer(exchange, peer, replica, heard, now);
+            }
             Err(error) => {
+                self.saw_clock(peer, error.vouched(), now);
                 let group = admission::recognise(frame, self.gates(), &self.local, &peer);
                 let replica = group.and_then(|group| self.online.get(&group).copied());
                 self.refuse(exchange, replica, peer, &error, now);
@@ -205,7 +209,14 @@ impl Engine {
             self.outputs.push_back(Output::EndExchange { exchange });
             return;
         };
-        match chooser.on_reply(state.gate(), &self.local, frame, now.timestamp) {
+        let outcome = chooser.on_reply(state.gate(), &self.local, frame, now.timestamp);
+        let vouched = match &outcome {
+            Ok(Outcome::Admitted(admitted, _)) => Some(admitted.vouched),
+            Ok(Outcome::Busy(_)) => None,
+            Err(error) => error.vouched(),
+        };
+        self.saw_clock(peer, vouched, now);
+        match outcome {
             Ok(Outcome::Admitted(admitted, confirm)) if self.has_room(replica, &admitted) => {
                 self.outputs.push_back(Output::SendExchange {
                     exchange,
@@ -397,6 +408,17 @@ impl Engine {
             self.forget_link(replica, peer, reason, now);
         } else {
             self.close_link(replica, peer, reason, now);
+        }
+    }
+
+    /// Tells what a member's clock said, so that a wrong one can be found, here or there.
+    fn saw_clock(&mut self, peer: PeerId, vouched: Option<Timestamp>, now: Now) {
+        if let Some(theirs) = vouched {
+            self.emit(Event::ClockSeen {
+                peer,
+                theirs,
+                ours: now.timestamp,
+            });
         }
     }
 

@@ -443,6 +443,17 @@ pub enum Event {
         /// Why, in a stable word.
         reason: &'static str,
     },
+    /// A member, or somebody who knows the group's secret, showed what its clock says: to within
+    /// [`FRESHNESS`](crate::binding::FRESHNESS) and the time on the way. One that is far off is not
+    /// admitted; this is told all the same.
+    ClockSeen {
+        /// The peer.
+        peer: PeerId,
+        /// What its clock said when it vouched for its node.
+        theirs: Timestamp,
+        /// What ours says now.
+        ours: Timestamp,
+    },
     /// A record was not accepted.
     RecordRefused {
         /// In which replica.

@@ -15,6 +15,7 @@ use libp2p::{
     core::transport::ListenerId,
     identify,
     kad::{self as libp2p_kad, GetRecordOk, QueryId, QueryResult},
+    ping,
     request_response::{self, Message},
     swarm::{
         ConnectionId, DialError, SwarmEvent,
@@ -92,6 +93,21 @@ struct Peer {
     seen: Reach,
     knocks: Allowance,
     asks: Allowance,
+    /// Its connections, the oldest first; three at most.
+    connections: Vec<(ConnectionId, Connection)>,
+}
+
+/// One connection, for whoever inspects the node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Connection {
+    /// Where the other end is, as seen from here.
+    pub address: Multiaddr,
+    /// Whether the other end began it.
+    pub inbound: bool,
+    /// When it was made.
+    pub since: Timestamp,
+    /// How long an answer took lately; nothing before the first was measured.
+    pub round_trip: Option<Duration>,
 }
 
 /// How often a peer may still do something that costs us: a burst, and then once in a while.
@@ -209,6 +225,14 @@ impl Network {
             gossip_copies: self.swarm.behaviour().groups.copies(),
             ..self.counts
         }
+    }
+
+    /// The connections with every connected peer, the oldest of each first.
+    pub fn connections(&self) -> impl Iterator<Item = (PeerId, &Connection)> {
+        self.peers.iter().flat_map(|(peer, known)| {
+            let of_peer = known.connections.iter();
+            of_peer.map(move |(_, connection)| (*peer, connection))
+        })
     }
 
     /// Peers with a connection.
@@ -529,15 +553,25 @@ impl Network {
                 ..
             } => {
                 self.counts.connections_opened += 1;
+                let now = self.clock.now();
                 if num_established.get() == 1 {
-                    let seen = Reach::of(endpoint.get_remote_address()).unwrap_or(Reach::Global);
                     let peer = Peer {
-                        seen,
+                        seen: Reach::of(endpoint.get_remote_address()).unwrap_or(Reach::Global),
                         knocks: Allowance::new(MAX_KNOCKS, KNOCK_INTERVAL),
                         asks: direct::asks(),
+                        connections: Vec::new(),
                     };
                     self.peers.insert(peer_id, peer);
                     self.inputs.push_back(Input::PeerConnected(peer_id));
+                }
+                if let Some(peer) = self.peers.get_mut(&peer_id) {
+                    let connection = Connection {
+                        address: endpoint.get_remote_address().clone(),
+                        inbound: endpoint.is_listener(),
+                        since: now,
+                        round_trip: None,
+                    };
+                    peer.connections.push((connection_id, connection));
                 }
                 if let Some(attempt) = self.named.remove(&connection_id) {
                     self.answer_dial(attempt, Ok(peer_id));
@@ -553,7 +587,16 @@ impl Network {
                 self.peers.remove(&peer_id);
                 self.inputs.push_back(Input::PeerDisconnected(peer_id));
             }
-            SwarmEvent::ConnectionClosed { .. } => self.counts.connections_closed += 1,
+            SwarmEvent::ConnectionClosed {
+                peer_id,
+                connection_id,
+                ..
+            } => {
+                self.counts.connections_closed += 1;
+                if let Some(peer) = self.peers.get_mut(&peer_id) {
+                    peer.connections.retain(|(id, _)| *id != connection_id);
+                }
+            }
             SwarmEvent::OutgoingConnectionError {
                 peer_id,
                 error,
@@ -619,6 +662,20 @@ impl Network {
                 }
             }
             BehaviourEvent::Directs(event) => self.on_direct_event(event),
+            BehaviourEvent::Ping(ping::Event {
+                peer,
+                connection,
+                result: Ok(round_trip),
+            }) => {
+                let connections = self.peers.get_mut(&peer).map(|peer| &mut peer.connections);
+                let pinged = connections
+                    .into_iter()
+                    .flatten()
+                    .find(|(id, _)| *id == connection);
+                if let Some((_, found)) = pinged {
+                    found.round_trip = Some(round_trip);
+                }
+            }
             BehaviourEvent::Knocks(_)
             | BehaviourEvent::Identify(_)
             | BehaviourEvent::Ping(_)
