@@ -38,6 +38,8 @@ mod group_key;
 mod groups;
 mod guard;
 mod identities;
+#[allow(unused_qualifications, reason = "in what utoipa's macro writes")]
+mod inspection;
 mod invitations;
 mod layers;
 mod members;
@@ -227,6 +229,7 @@ fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
 fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(node::status))
+        .routes(routes!(inspection::doctor))
         .routes(routes!(node::shutdown))
         .routes(routes!(node::document))
         .routes(routes!(node::metrics))
@@ -236,6 +239,7 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(applications::renew))
         .routes(routes!(session::session))
         .routes(routes!(identities::list, identities::create))
+        .routes(routes!(inspection::memberships))
         .routes(routes!(identities::default))
         .routes(routes!(identities::default_card))
         .routes(routes!(identities::import))
@@ -269,6 +273,8 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(standing::audit_file))
         .routes(routes!(groups::neighbours))
         .routes(routes!(groups::fingerprint))
+        .routes(routes!(inspection::graph))
+        .routes(routes!(inspection::ping))
         .routes(routes!(doors::show, doors::open, doors::close))
         .routes(routes!(doors::address))
         .routes(routes!(doors::inspect))

@@ -38,6 +38,7 @@ use crate::{
     settings::Settings,
     storing::Storing,
     vault::Vault,
+    watch::Watch,
 };
 
 /// How long the system may take to let us listen.
@@ -158,10 +159,12 @@ impl Builder {
             directs: Arc::clone(&directs),
             noted,
             opening: None,
+            watch: Watch::default(),
         };
         run.enter_cloud();
         let inner = Arc::new(Inner {
             settings,
+            started_at: clock.timestamp(),
             clock,
             peer,
             started: std::time::Instant::now(),

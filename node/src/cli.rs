@@ -2,6 +2,7 @@
 
 use std::{
     io::{IsTerminal, Write},
+    path::PathBuf,
     process::ExitCode,
 };
 
@@ -15,10 +16,12 @@ mod app;
 pub mod args;
 mod client;
 mod direct;
+mod doctor;
 mod door;
 mod events;
 mod explain;
 mod failure;
+mod graph;
 mod group;
 mod group_key;
 mod id;
@@ -65,17 +68,29 @@ pub fn main() -> ExitCode {
     // A prompt or a signal may hold a thread; nothing that matters does.
     runtime.shutdown_background();
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(failure) => output.failure(&failure),
     }
 }
 
-async fn run(cli: Cli, output: Output) -> Result<(), Failure> {
+async fn run(cli: Cli, output: Output) -> Result<ExitCode, Failure> {
     let Cli { global, command } = cli;
+    if let Command::Doctor(args) = &command {
+        // What it finds is no failure of its own.
+        return doctor::doctor(&global, args, output).await;
+    }
+    carry_out(global, command, output)
+        .await
+        .map(|()| ExitCode::SUCCESS)
+}
+
+async fn carry_out(global: Global, command: Command, output: Output) -> Result<(), Failure> {
     match command {
         Command::Up(args) => up::up(&global, args, output).await,
         Command::Down => status::down(&client(&global)?, output).await,
-        Command::Status => status::status(&client(&global)?, output).await,
+        Command::Status(args) => status::status(&client(&global)?, &args, output).await,
+        Command::Doctor(_) => Ok(()),
+        Command::Graph(command) => graph::run(&client(&global)?, command, output).await,
         Command::Id(command) => id::run(&client(&global)?, command, output).await,
         Command::Group(command) => group::run(&client(&global)?, command, output).await,
         Command::Requests(command) => door::requests(&client(&global)?, command, output).await,
@@ -106,7 +121,10 @@ async fn run(cli: Cli, output: Output) -> Result<(), Failure> {
 
 /// The daemon this command line talks to.
 fn client(global: &Global) -> Result<Client, Failure> {
-    let socket = settings(global, Layer::default())?.socket_path();
+    client_on(settings(global, Layer::default())?.socket_path())
+}
+
+fn client_on(socket: PathBuf) -> Result<Client, Failure> {
     let token = std::env::var("PEERAGE_TOKEN").ok().map(Zeroizing::new);
     let token = token.as_ref().filter(|token| !token.is_empty());
     Client::new(socket, token.map(|token| token.as_str()))

@@ -12,6 +12,7 @@ use peerage_protocol::{
     gmc::VerifiedGmc,
     group::GroupKey,
     neighbours::Neighbour,
+    net::translate::Connection,
     presence::Seen,
     properties::Properties,
 };
@@ -22,7 +23,7 @@ use peerage_records::{
 };
 use tokio::sync::oneshot;
 
-use crate::event::Origin;
+use crate::{event::Origin, watch::Watch};
 
 /// One request; the sender waits for the reply.
 #[derive(Debug)]
@@ -77,6 +78,7 @@ pub(crate) enum Command {
     /// Who listens for direct connections in the group may have changed.
     ListenDirect(ReplicaId, oneshot::Sender<()>),
     Network(oneshot::Sender<NetworkView>),
+    Inspect(oneshot::Sender<Inspection>),
     Shutdown(oneshot::Sender<()>),
 }
 
@@ -117,4 +119,12 @@ pub(crate) struct NetworkView {
     pub(crate) listeners: Vec<Multiaddr>,
     /// Where others are told to find us.
     pub(crate) addresses: Vec<Multiaddr>,
+}
+
+/// What an inspection looks at, at one moment.
+#[derive(Debug)]
+pub(crate) struct Inspection {
+    pub(crate) watch: Watch,
+    /// Every connection, the oldest of each peer first.
+    pub(crate) connections: Vec<(PeerId, Connection)>,
 }

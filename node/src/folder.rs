@@ -35,6 +35,7 @@ mod answers;
 mod applications;
 mod deleted;
 mod door;
+mod examine;
 mod files;
 mod identities;
 mod invitations;

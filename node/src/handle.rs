@@ -5,6 +5,7 @@ mod door;
 mod group;
 mod identity;
 mod inner;
+mod inspection;
 mod joining;
 mod life;
 mod properties;
@@ -38,7 +39,7 @@ use crate::{
     command::Command,
     folder::DataFolder,
     metrics::Metrics,
-    model::{GroupInfo, NodeStatus},
+    model::{DoctorReport, GroupInfo, NodeStatus, instant_text},
     run::Notice,
 };
 
@@ -101,10 +102,17 @@ impl Node {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             peer_id: self.inner.peer.to_string(),
             listen: network.listeners.iter().map(ToString::to_string).collect(),
+            external: network.addresses.iter().map(ToString::to_string).collect(),
+            started: instant_text(self.inner.started_at),
             uptime_seconds: self.inner.started.elapsed().as_secs(),
             identities: self.inner.known().identities().count(),
+            identity_list: self.identities().await?,
             groups,
             data_dir: self.inner.folder.path().display().to_string(),
+            warnings: DoctorReport::new(self.inner.symptoms(false).await?)
+                .troubles()
+                .cloned()
+                .collect(),
         })
     }
 

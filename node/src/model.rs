@@ -6,10 +6,12 @@
 
 mod application;
 mod direct;
+mod doctor;
 mod door;
 mod event;
 mod group;
 mod identity;
+mod inspection;
 mod invitation;
 mod members;
 mod page;
@@ -29,6 +31,7 @@ pub use direct::{
     ConnectionEnd, ConnectionInfo, ConnectionKind, ConnectionMode, DirectOpening, DirectTold,
     MessageInfo, OpenDirect, SendDirect,
 };
+pub use doctor::{Check, DoctorReport, Finding, Level};
 pub use door::{
     AcceptRequest, AddressInfo, AddressText, DoorInfo, DoorRequest, InspectAddress,
     JoinRequestInfo, VisitRequest,
@@ -40,6 +43,10 @@ pub use group::{
     ConnectRequest, GroupInfo, GroupStatus, MemberInfo, NeighbourInfo, NewGroup, Outcome,
 };
 pub use identity::{IdentityInfo, NewIdentity};
+pub use inspection::{
+    GraphLink, GraphNode, GroupGraph, IdentityMemberships, KnownAs, LinkDirection, MembershipInfo,
+    Participant, PingReport, Validity,
+};
 pub use invitation::{InvitationDetail, InvitationState, InvitationSummary};
 pub use members::{ChainLink, MemberDetail, MemberNode, MemberTree, Standing};
 pub use page::Page;

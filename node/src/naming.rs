@@ -4,6 +4,8 @@
 //! is taken, or that looks like it. So a friendly name stands for something only while nothing else
 //! is called or looks the same; otherwise the answer is who could be meant, never a guess.
 
+use data_encoding::HEXLOWER_PERMISSIVE;
+use peerage_protocol::name::PeerName;
 use unicode_security::confusable_detection::skeleton;
 
 /// Shortest part of a peer name that stands for the whole.
@@ -33,18 +35,21 @@ pub(crate) enum Selected<T> {
     Several(String),
 }
 
-/// A whole peer name wins; then a unique beginning of one, or a friendly name that nothing else has
+/// A whole peer name wins, or the P2P id of one (32 hex digits); then a unique beginning of one, or a friendly name that nothing else has
 /// or looks like.
 pub(crate) fn select<'a, T>(
     wanted: &str,
     candidates: impl Iterator<Item = Candidate<'a, T>>,
 ) -> Selected<T> {
     let looks = looks_of(wanted);
+    let by_id = p2p_id_of(wanted);
     let mut exact = Vec::new();
     let mut meant = Vec::new();
     let mut alike = Vec::new();
     for candidate in candidates {
-        if candidate.peer_name == wanted {
+        if candidate.peer_name == wanted
+            || by_id.is_some_and(|id| has_p2p_id(&candidate.peer_name, &id))
+        {
             exact.push(candidate);
             continue;
         }
@@ -82,6 +87,18 @@ pub(crate) fn select<'a, T>(
         text.push_str(&format!(" and {more} more"));
     }
     Selected::Several(text)
+}
+
+/// The P2P id that somebody wrote as hex.
+fn p2p_id_of(wanted: &str) -> Option<[u8; 16]> {
+    let id = HEXLOWER_PERMISSIVE.decode(wanted.as_bytes()).ok()?;
+    id.try_into().ok()
+}
+
+fn has_p2p_id(peer_name: &str, id: &[u8; 16]) -> bool {
+    peer_name
+        .parse::<PeerName>()
+        .is_ok_and(|name| name.p2p_id() == *id)
 }
 
 /// What a reader's eye makes of a name: without what is invisible, letters that look alike taken for
@@ -157,6 +174,17 @@ mod tests {
         let both = Selected::Several("aaaa1111.x".to_owned());
         assert_eq!(of("aaaa1111.x", &twice), both);
         assert_eq!(of("Chess", &twice), both);
+    }
+
+    #[test]
+    fn a_p2p_id_stands_for_its_name_and_nobody_can_call_himself_so() {
+        let name: PeerName = format!("{}.chess", "ab".repeat(20)).parse().unwrap();
+        let (id, text) = (name.p2p_id(), name.to_string());
+        let hex = data_encoding::HEXLOWER.encode(&id);
+        let all = [(text.as_str(), "Chess"), ("bbbb2222.x", hex.as_str())];
+        assert_eq!(of(&hex, &all), Selected::One(0));
+        assert_eq!(of(&hex.to_uppercase(), &all), Selected::One(0));
+        assert_eq!(of(&hex[..31], &all), Selected::None);
     }
 
     #[test]

@@ -34,12 +34,13 @@ use crate::{
     Result,
     beside::Beside,
     clock::Clock,
-    command::{Command, NetworkView, View},
+    command::{Command, Inspection, NetworkView, View},
     deferring::Deferring,
     direct::{Directs, Note},
     event::Feeds,
     metrics::Metrics,
     storing::{Storing, Told},
+    watch::Watch,
 };
 
 mod direct;
@@ -87,6 +88,8 @@ pub(crate) struct Run {
     pub(crate) noted: mpsc::UnboundedReceiver<Note>,
     /// The attempt to connect that the engine is being told of, and who waits for its id.
     pub(crate) opening: Option<direct::Opening>,
+    /// What is noted for whoever inspects the node.
+    pub(crate) watch: Watch,
 }
 
 /// Facts worth keeping over a restart.
@@ -253,6 +256,7 @@ impl Run {
             Command::Close(replica, done) => {
                 self.handle(Input::Close { replica });
                 self.open.remove(&replica);
+                self.watch.forget(&replica);
                 self.deferring.set(replica, false);
                 self.count_groups();
                 let _ = done.send(());
@@ -334,6 +338,16 @@ impl Run {
                     listeners: self.network.listeners(),
                     addresses: self.network.addresses(),
                 });
+            }
+            Command::Inspect(reply) => {
+                let connections = self.network.connections();
+                let inspection = Inspection {
+                    watch: self.watch.clone(),
+                    connections: connections
+                        .map(|(peer, connection)| (peer, connection.clone()))
+                        .collect(),
+                };
+                let _ = reply.send(inspection);
             }
             Command::Shutdown(done) => {
                 let _ = done.send(());

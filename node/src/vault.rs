@@ -102,6 +102,14 @@ impl Vault {
         })
     }
 
+    /// What is wrong with the files kept, read anew.
+    pub(crate) fn examine(&self) -> Vec<Error> {
+        let secret = self.passphrase.as_ref().map(|p| p.as_str());
+        let (identities, mut troubles) = self.folder.examine_identities(secret);
+        troubles.extend(self.folder.examine_memberships(&identities, secret));
+        troubles
+    }
+
     pub(crate) fn folder(&self) -> &Arc<DataFolder> {
         &self.folder
     }

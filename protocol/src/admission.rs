@@ -430,28 +430,36 @@ fn check(
     handle: Handle,
     now: Timestamp,
 ) -> Result<Admitted, AdmissionError> {
-    let (gmc, until) = prove(&credentials.binding, &credentials.chain, gate, remote, now)?;
+    let proof = prove(&credentials.binding, &credentials.chain, gate, remote, now)?;
     Ok(Admitted {
         group: *gate.group,
         peer: *remote,
-        until,
-        gmc,
-        vouched: binding.not_before(),
+        until: proof.until,
+        gmc: proof.gmc,
+        vouched: proof.vouched,
         addresses: decode_addresses(&credentials.addresses),
         neighbours: credentials.neighbours,
         handle,
     })
 }
 
-/// The whole proof: chain, binding, that they speak of one identity, and that it counts here. Gives the
-/// membership, and until when the proof holds.
+/// What a proof of membership comes to.
+pub(crate) struct Proof {
+    pub(crate) gmc: VerifiedGmc,
+    /// Until when it holds.
+    pub(crate) until: Timestamp,
+    /// What the peer's clock said when it was made.
+    pub(crate) vouched: Timestamp,
+}
+
+/// The whole proof: chain, binding, that they speak of one identity, and that it counts here.
 pub(crate) fn prove(
     binding: &[u8],
     chain: &[u8],
     gate: Gate<'_>,
     remote: &PeerId,
     now: Timestamp,
-) -> Result<(VerifiedGmc, Timestamp), AdmissionError> {
+) -> Result<Proof, AdmissionError> {
     let binding = NodeBinding::decode(binding)?;
     let identity: IdentityKey = binding.verify(remote, now)?;
     let chain = Chain::decode(chain)?;
@@ -460,8 +468,11 @@ pub(crate) fn prove(
         return Err(AdmissionError::OtherIdentity);
     }
     let gmc = gate.roster.standing(&shown, now)?;
-    let until = gmc.not_after().min(binding.not_after()) + CLOCK_TOLERANCE;
-    Ok((gmc, until))
+    Ok(Proof {
+        until: gmc.not_after().min(binding.not_after()) + CLOCK_TOLERANCE,
+        gmc,
+        vouched: binding.not_before(),
+    })
 }
 
 pub(crate) fn encode_addresses(addresses: &[Multiaddr]) -> Vec<ByteBuf> {

@@ -31,7 +31,7 @@ use serde_bytes::{ByteArray, ByteBuf};
 use thiserror::Error;
 
 use crate::{
-    admission::{AdmissionError, Gate, Handle, Presented, keys::same, prove, random},
+    admission::{AdmissionError, Gate, Handle, Presented, Proof, keys::same, prove, random},
     gmc::VerifiedGmc,
     wire::direct::{
         DirectAnswer, DirectHello, DirectRefusal, DirectReply, DirectRequest, DirectWish,
@@ -339,7 +339,7 @@ impl Asking {
         match DirectAnswer::decode(&opened).map_err(unproven)? {
             DirectAnswer::Refuse(refusal) => Err(refusal.into()),
             DirectAnswer::Accept { binding, chain } => {
-                let (gmc, until) = prove(&binding, &chain, gate, &self.remote, now)
+                let Proof { gmc, until, .. } = prove(&binding, &chain, gate, &self.remote, now)
                     .map_err(|_| DirectFailure::NotAuthorised)?;
                 if gmc.subject() != self.member {
                     return Err(DirectFailure::OtherMember);
@@ -394,7 +394,7 @@ impl Asked {
         let request = DirectRequest::decode(&opened).map_err(|error| here(error.into()))?;
         let nonce = random(rng);
         let keys = ReplyKeys::derive(gate.secret, remote, local, &hello.nonce, &nonce);
-        let (gmc, until) =
+        let Proof { gmc, until, .. } =
             prove(&request.binding, &request.chain, gate, remote, now).map_err(here)?;
         let handle = keys.handle();
         Ok(Self {

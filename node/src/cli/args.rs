@@ -12,6 +12,7 @@ mod app;
 mod direct;
 mod events;
 mod group_key;
+mod inspection;
 mod invite;
 mod member;
 mod standing;
@@ -21,6 +22,7 @@ pub use self::{
     direct::{DirectCommand, KindArg, PipeArgs},
     events::{ConsumersCommand, EventsCommand, TailArgs},
     group_key::GroupKeyCommand,
+    inspection::{DoctorArgs, GraphCommand, GraphFormat, StatusArgs},
     invite::{Forms, InvitationForm, InviteCommand, RoleArg},
     member::MemberCommand,
     standing::{AuditArgs, AuditCommand, RemoveArgs},
@@ -96,15 +98,19 @@ pub enum Command {
     /// Stop the running node
     #[command(after_help = "Example:\n  peerage down")]
     Down,
-    /// Show the node, its addresses and its groups
-    #[command(after_help = "Example:\n  peerage status")]
-    Status,
+    /// Show the node, its addresses, its groups, and what is wrong
+    Status(StatusArgs),
+    /// Find out what is wrong, and what to do next
+    Doctor(DoctorArgs),
     /// Identities: who you are
     #[command(subcommand)]
     Id(IdCommand),
     /// Groups: where you are a member
     #[command(subcommand)]
     Group(GroupCommand),
+    /// How a group hangs together
+    #[command(subcommand)]
+    Graph(GraphCommand),
     /// Invitations: make them, inspect them, and keep track of them
     #[command(subcommand, visible_alias = "invitation")]
     Invite(InviteCommand),
@@ -214,8 +220,17 @@ pub enum IdCommand {
         friendly_name: Option<String>,
     },
     /// List the identities
-    #[command(after_help = "Example:\n  peerage id ls")]
-    Ls,
+    #[command(
+        after_help = "Examples:\n  peerage id ls\n  peerage id ls --groups\n  peerage id ls --expired"
+    )]
+    Ls {
+        /// With the memberships of each: P2P ids, length of the chain, validity
+        #[arg(long)]
+        groups: bool,
+        /// With those memberships only that are over
+        #[arg(long)]
+        expired: bool,
+    },
     /// Show one identity
     #[command(after_help = "Example:\n  peerage id show Ada")]
     Show {
@@ -278,7 +293,7 @@ pub enum IdCommand {
 /// Which group, and as which identity.
 #[derive(Debug, Clone, Default, Args)]
 pub struct GroupArg {
-    /// Peer name, a unique start of it, or the friendly name [default: the only group]
+    /// Peer name, a unique start of it, its P2P id, or the friendly name [default: the only group]
     #[arg(long, value_name = "GROUP")]
     pub group: Option<String>,
     /// The member, where several identities of this node are in the group
@@ -289,7 +304,7 @@ pub struct GroupArg {
 /// Which group, as the command's own argument.
 #[derive(Debug, Clone, Default, Args)]
 pub struct GroupName {
-    /// Peer name, a unique start of it, or the friendly name [default: the only group]
+    /// Peer name, a unique start of it, its P2P id, or the friendly name [default: the only group]
     pub group: Option<String>,
     /// The member, where several identities of this node are in the group
     #[arg(long = "as", value_name = "IDENTITY")]
@@ -353,6 +368,9 @@ pub enum GroupCommand {
         #[arg(long = "address", value_name = "ADDRESS")]
         addresses: Vec<String>,
     },
+    /// Ask the participants known here whether they are there, and how long they take to answer
+    #[command(after_help = "Example:\n  peerage group ping Chess")]
+    Ping(GroupName),
     /// Go offline
     #[command(after_help = "Example:\n  peerage group close Chess")]
     Close(GroupName),

@@ -18,7 +18,7 @@ use super::{args::GroupArg, failure::Failure};
 use crate::{
     Error,
     api::{MAX_PAGE, segment},
-    model::{GroupEvent, GroupInfo, Page, Problem},
+    model::{GroupEvent, GroupInfo, IdentityInfo, Page, Problem},
 };
 
 /// A page of full records is the largest answer.
@@ -133,9 +133,17 @@ impl Client {
         if let Some(group) = &wanted.group {
             return Ok(GroupPath::new(group, wanted.identity.as_deref()));
         }
+        let identity = match &wanted.identity {
+            Some(name) => {
+                let path = format!("/v1/identities/{}", segment(name));
+                let identity: IdentityInfo = self.get(&path).await?;
+                Some(identity.name)
+            }
+            None => None,
+        };
         let groups: Vec<GroupInfo> = self.list("/v1/groups").await?;
-        let mut groups = groups.iter().filter(|group| match &wanted.identity {
-            Some(identity) => group.identity.starts_with(identity.as_str()),
+        let mut groups = groups.iter().filter(|group| match &identity {
+            Some(identity) => group.identity == *identity,
             None => true,
         });
         match (groups.next(), groups.next()) {

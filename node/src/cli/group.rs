@@ -7,7 +7,7 @@ use super::{
     client::Client,
     door,
     failure::Failure,
-    group_key,
+    graph, group_key,
     id::Deleted,
     output::{Output, fields, harmless, short_time, table, yes},
     presence, standing,
@@ -59,6 +59,7 @@ pub(super) async fn run(
         GroupCommand::Connect { group, addresses } => {
             connect_at(client, group.into(), addresses, output).await
         }
+        GroupCommand::Ping(name) => graph::ping(client, name.into(), output).await,
         GroupCommand::Close(name) => act(client, name.into(), "/close", output).await,
         GroupCommand::Door(command) => door::door(client, command, output).await,
         GroupCommand::Address(args) => door::address(client, args, output).await,

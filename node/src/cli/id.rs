@@ -20,8 +20,8 @@ use crate::{
     Error,
     api::segment,
     model::{
-        CardText, ExportRequest, ExportedIdentity, IdentityChange, IdentityInfo, ImportRequest,
-        NewIdentity,
+        CardText, ExportRequest, ExportedIdentity, IdentityChange, IdentityInfo,
+        IdentityMemberships, ImportRequest, NewIdentity,
     },
 };
 
@@ -42,7 +42,15 @@ pub(super) async fn run(
             let made: IdentityInfo = client.post("/v1/identities", &new).await?;
             output.show(&made, identity_fields)
         }
-        IdCommand::Ls => {
+        IdCommand::Ls { groups, expired } if groups || expired => {
+            let path = match expired {
+                true => "/v1/memberships?expired=true",
+                false => "/v1/memberships",
+            };
+            let identities: Vec<IdentityMemberships> = client.list(path).await?;
+            output.show(&identities, |identities| membership_text(identities))
+        }
+        IdCommand::Ls { .. } => {
             let identities: Vec<IdentityInfo> = client.list("/v1/identities").await?;
             output.show(&identities, |identities| identity_table(identities))
         }
@@ -192,4 +200,42 @@ fn identity_table(identities: &[IdentityInfo]) -> String {
         }),
         "no identity yet; make one with: peerage id new --friendly-name NAME",
     )
+}
+
+/// As the tradition printed it: identities with their groups below them.
+fn membership_text(identities: &[IdentityMemberships]) -> String {
+    let paragraph = |identity: &IdentityMemberships| {
+        let head = format!(
+            "{}  {}  {}",
+            identity.p2p_id,
+            identity.name,
+            harmless(&identity.friendly_name)
+        );
+        let rows = identity.memberships.iter().map(|one| {
+            [
+                format!("  {}", one.p2p_id),
+                one.chain_length.to_string(),
+                one.name.clone(),
+                harmless(&one.friendly_name),
+                short_time(&one.valid_from),
+                short_time(&one.valid_until),
+                one.validity.as_str().to_owned(),
+            ]
+        });
+        let header = [
+            "  P2P ID",
+            "GMC CHAIN LEN",
+            "GROUP",
+            "FRIENDLY NAME",
+            "VALID FROM",
+            "VALID UNTIL",
+            "VALIDITY",
+        ];
+        format!("{head}\n{}", table(header, rows, "  no such membership"))
+    };
+    let paragraphs: Vec<String> = identities.iter().map(paragraph).collect();
+    match paragraphs.is_empty() {
+        true => "no identity yet; make one with: peerage id new --friendly-name NAME".to_owned(),
+        false => paragraphs.join("\n\n"),
+    }
 }

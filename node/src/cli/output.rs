@@ -85,7 +85,7 @@ pub(super) fn table<const N: usize>(
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(header);
     for row in rows {
-        table.add_row(row);
+        table.add_row(row.map(|cell| harmless_lines(&cell)));
     }
     if table.row_count() == 0 {
         return empty.to_owned();
@@ -98,7 +98,7 @@ pub(super) fn fields(rows: &[(&str, String)]) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     for (name, value) in rows {
-        table.add_row([*name, value.as_str()]);
+        table.add_row([(*name).to_owned(), harmless_lines(value)]);
     }
     lines(&table)
 }
@@ -125,6 +125,13 @@ pub(super) fn short_time(text: &str) -> String {
         }
         _ => text.to_owned(),
     }
+}
+
+/// The same for a cell, in which we put line ends ourselves. Whatever a table shows may come from others:
+/// names, addresses, and what they say.
+fn harmless_lines(cell: &str) -> String {
+    let lines: Vec<String> = cell.split('\n').map(harmless).collect();
+    lines.join("\n")
 }
 
 pub(super) fn yes(value: bool) -> String {
@@ -186,5 +193,9 @@ mod tests {
         assert_eq!(harmless("a\u{1b}[2Jb\n"), "a\u{fffd}[2Jb\u{fffd}");
         // Nor turn around what follows, nor hide in it.
         assert_eq!(harmless("a\u{202e}b\u{200b}"), "a\u{fffd}b\u{fffd}");
+        // Nor through a table, whoever forgot to ask for it.
+        let row = [["/dns4/a\u{1b}[2J/udp/1\nb".to_owned()]];
+        assert_eq!(table(["X"], row, ""), "X\n/dns4/a\u{fffd}[2J/udp/1\nb");
+        assert_eq!(fields(&[("x", "a\u{1b}c".to_owned())]), "x  a\u{fffd}c");
     }
 }

@@ -1,28 +1,124 @@
 //! `peerage status` and `peerage down`.
 
+use std::{io::IsTerminal, time::Duration};
+
 use serde::Serialize;
 
 use super::{
+    args::StatusArgs,
     client::Client,
+    doctor::finding_lines,
     failure::Failure,
-    group::group_table,
-    output::{Output, fields},
+    output::{Output, fields, harmless, short_time, table, yes},
 };
-use crate::model::NodeStatus;
+use crate::{
+    clock::Clock,
+    doctor::span,
+    model::{GroupInfo, IdentityInfo, NodeStatus, parse_instant},
+};
 
-pub(super) async fn status(client: &Client, output: Output) -> Result<(), Failure> {
-    let status: NodeStatus = client.get("/v1/status").await?;
-    output.show(&status, |status| {
-        let head = fields(&[
-            ("version", status.version.clone()),
-            ("peer id", status.peer_id.clone()),
-            ("listening", listening(&status.listen)),
-            ("running", running(status.uptime_seconds)),
-            ("identities", status.identities.to_string()),
-            ("data", status.data_dir.clone()),
-        ]);
-        format!("{head}\n\n{}", group_table(&status.groups))
-    })
+pub(super) async fn status(
+    client: &Client,
+    args: &StatusArgs,
+    output: Output,
+) -> Result<(), Failure> {
+    let Some(seconds) = args.watch else {
+        let status: NodeStatus = client.get("/v1/status").await?;
+        return output.show(&status, status_text);
+    };
+    loop {
+        let status: NodeStatus = client.get("/v1/status").await?;
+        output.line(&status, |status| {
+            let text = status_text(status);
+            match std::io::stdout().is_terminal() {
+                // From the top of an empty screen.
+                true => format!("\u{1b}[H\u{1b}[2J{text}"),
+                false => format!("{text}\n"),
+            }
+        })?;
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+    }
+}
+
+fn status_text(status: &NodeStatus) -> String {
+    let mut text = fields(&[
+        ("version", status.version.clone()),
+        ("peer id", status.peer_id.clone()),
+        ("listening", listening(&status.listen)),
+        ("found at", listening(&status.external)),
+        ("started", short_time(&status.started)),
+        ("running", running(status.uptime_seconds)),
+        ("identities", identities(&status.identity_list)),
+        ("data", status.data_dir.clone()),
+    ]);
+    text.push_str("\n\n");
+    text.push_str(&standing_table(&status.groups));
+    for found in &status.warnings {
+        text.push_str("\n\n");
+        text.push_str(&finding_lines(found).join("\n"));
+    }
+    text
+}
+
+fn identities(list: &[IdentityInfo]) -> String {
+    if list.is_empty() {
+        return "none; make one with: peerage id new --friendly-name NAME".to_owned();
+    }
+    let lines: Vec<String> = list
+        .iter()
+        .map(|identity| {
+            let default = if identity.default { " (default)" } else { "" };
+            format!(
+                "{} {}{default}",
+                identity.name,
+                harmless(&identity.friendly_name)
+            )
+        })
+        .collect();
+    lines.join("\n")
+}
+
+/// The groups, with what `group ls` leaves out: whether they are up to date, and how long we are in them.
+fn standing_table(groups: &[GroupInfo]) -> String {
+    table(
+        [
+            "GROUP",
+            "NAME",
+            "AS",
+            "STATUS",
+            "NEIGHBOURS",
+            "MEMBERS",
+            "RECORDS",
+            "UP TO DATE",
+            "MEMBERSHIP",
+        ],
+        groups.iter().map(|group| {
+            [
+                harmless(&group.friendly_name),
+                group.name.clone(),
+                group.identity.chars().take(8).collect(),
+                group.status.as_str().to_owned(),
+                group.neighbours.to_string(),
+                group.members.to_string(),
+                group.records.to_string(),
+                yes(group.synchronised),
+                remaining(group.valid_until.as_deref()),
+            ]
+        }),
+        "no group yet; make one with: peerage group create --friendly-name NAME",
+    )
+}
+
+/// How long a membership still lasts by this computer's clock.
+fn remaining(until: Option<&str>) -> String {
+    let Some(until) = until.and_then(|text| parse_instant(text).ok()) else {
+        return "not valid".to_owned();
+    };
+    let left = until.since(Clock::system().timestamp());
+    match left.is_zero() {
+        true => "expired".to_owned(),
+        false => format!("{} left", span(left)),
+    }
 }
 
 pub(super) async fn down(client: &Client, output: Output) -> Result<(), Failure> {

@@ -1,6 +1,6 @@
 //! `peerage up`: load, start, serve, wait, shut down.
 
-use std::{ffi::OsString, io::IsTerminal, net::SocketAddr, path::Path, time::Duration};
+use std::{io::IsTerminal, net::SocketAddr, path::Path, time::Duration};
 
 use serde::Serialize;
 use tokio::{
@@ -21,6 +21,7 @@ use super::{
 use crate::{
     Error, Node, Settings,
     api::Server,
+    doctor::environment::{KEY_LOG, refuse_key_log},
     settings::{Layer, LogFormat, LogLayer, LogSettings},
 };
 
@@ -33,7 +34,7 @@ const SERVING_DEADLINE: Duration = Duration::from_secs(5);
 type Serving = JoinHandle<Result<(), Error>>;
 
 pub(super) async fn up(global: &Global, args: UpArgs, output: Output) -> Result<(), Failure> {
-    refuse_key_log(std::env::var_os("SSLKEYLOGFILE"))?;
+    refuse_key_log(std::env::var_os(KEY_LOG))?;
     let settings = settings(global, layer(args))?;
     log_to_stderr(&settings.log)?;
     let socket = settings.socket_path();
@@ -180,17 +181,6 @@ struct Ready {
     pid: u32,
 }
 
-/// The TLS library would write the keys of every connection to that file.
-fn refuse_key_log(variable: Option<OsString>) -> Result<(), Error> {
-    match variable {
-        Some(value) if !value.is_empty() => Err(Error::UnsafeEnvironment {
-            variable: "SSLKEYLOGFILE",
-            reason: "the keys of every connection would be written to that file",
-        }),
-        _ => Ok(()),
-    }
-}
-
 fn layer(args: UpArgs) -> Layer {
     let given = |list: Vec<_>| (!list.is_empty()).then_some(list);
     Layer {
@@ -246,19 +236,5 @@ impl Signals {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_key_log_is_refused() {
-        assert!(refuse_key_log(None).is_ok());
-        assert!(refuse_key_log(Some(OsString::new())).is_ok());
-        let error = refuse_key_log(Some("/tmp/keys".into())).unwrap_err();
-        assert_eq!(error.code(), "unsafe_environment");
-        assert!(error.next_step().contains("SSLKEYLOGFILE"));
     }
 }

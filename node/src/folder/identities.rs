@@ -64,16 +64,10 @@ impl DataFolder {
         let mut identities = Vec::new();
         let mut in_the_clear = Vec::new();
         for path in files::list(&self.path.join("identities"), "pem")? {
-            let Some(text) = files::read_text(&path, MAX_FILE_BYTES)? else {
+            let Some(identity) = self.read_identity(&path, passphrase)? else {
                 continue;
             };
-            let text = zeroize::Zeroizing::new(text);
-            let identity =
-                Identity::from_pem(&text, passphrase).map_err(|error| unreadable(&path, error))?;
-            if self.identity_path(identity.name()) != path {
-                return Err(files::damaged(&path, "named after another identity"));
-            }
-            if !is_protected(&text) {
+            if !self.identity_facts(identity.name())?.protected {
                 in_the_clear.push(identities.len());
             }
             identities.push(identity);
@@ -87,6 +81,24 @@ impl DataFolder {
             }
         }
         Ok(identities)
+    }
+
+    /// The identity in a file, if it is there.
+    pub(super) fn read_identity(
+        &self,
+        path: &Path,
+        passphrase: Option<&str>,
+    ) -> Result<Option<Identity>, Error> {
+        let Some(text) = files::read_text(path, MAX_FILE_BYTES)? else {
+            return Ok(None);
+        };
+        let text = zeroize::Zeroizing::new(text);
+        let identity =
+            Identity::from_pem(&text, passphrase).map_err(|error| unreadable(path, error))?;
+        if self.identity_path(identity.name()) != path {
+            return Err(files::damaged(path, "named after another identity"));
+        }
+        Ok(Some(identity))
     }
 
     /// Deletes the identity's key and certificate, and that it was the default.

@@ -206,7 +206,7 @@ impl DataFolder {
         Ok(())
     }
 
-    fn open_membership(
+    pub(super) fn open_membership(
         &self,
         path: &Path,
         bytes: &[u8],

@@ -11,6 +11,7 @@ use peerage_protocol::{engine::OpenGroup, gmc, properties::Properties};
 use peerage_records::{
     id::ReplicaId,
     store::{Partition, RecordQuery},
+    time::Timestamp,
 };
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -44,6 +45,7 @@ pub(crate) struct Inner {
     pub(crate) clock: Clock,
     pub(crate) peer: PeerId,
     pub(crate) started: Instant,
+    pub(crate) started_at: Timestamp,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) storing: Storing,
     pub(crate) commands: mpsc::Sender<Command>,

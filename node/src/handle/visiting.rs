@@ -334,7 +334,7 @@ impl Inner {
         Ok(())
     }
 
-    fn waiting_info(&self, id: &ReplicaId, waiting: &Waiting) -> Result<GroupInfo> {
+    pub(super) fn waiting_info(&self, id: &ReplicaId, waiting: &Waiting) -> Result<GroupInfo> {
         let root = waiting.address.root();
         let status = match self.visits.now(*id) {
             Progress::Refused => GroupStatus::Refused,

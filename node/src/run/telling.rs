@@ -18,6 +18,7 @@ use crate::model::{EventKind, GroupEvent, GroupStatus, instant_text};
 
 impl Run {
     pub(super) fn emit(&mut self, event: Event) {
+        self.watch.note(&event, self.clock.now());
         match event {
             Event::RecordChanged { replica, change } => self.tell_change(replica, &change),
             Event::MemberJoined { replica, member } => {
