@@ -153,6 +153,17 @@ pub struct RecordQuery {
     pub limit: usize,
 }
 
+/// What a step of [`Store::audit`] has found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Audit {
+    /// Records looked at in this step.
+    pub checked: usize,
+    /// Records dropped because nobody has signed what the store held of them.
+    pub dropped: Vec<(ReplicaId, RecordId)>,
+    /// Whether there is more to be looked at.
+    pub more: bool,
+}
+
 /// Keeps the records of any number of replicas.
 ///
 /// All reading and writing of a replica fails with [`StoreError::UnknownReplica`] until
@@ -286,6 +297,38 @@ pub trait Store: Send {
     /// # Errors
     /// Only of storage itself.
     fn count(&self, replica: &ReplicaId) -> Result<u64, StoreError>;
+
+    /// Copies a part of the replica `from` into `to`, an open replica with nothing in it: records, indexes
+    /// and log. Gives back where to go on; none when all is copied. `from` must not change meanwhile.
+    ///
+    /// # Errors
+    /// `to` is to be dropped.
+    fn copy_replica(
+        &mut self,
+        from: &ReplicaId,
+        to: &ReplicaId,
+        at: Option<Vec<u8>>,
+    ) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// Puts the open replica `from` in the place of `to`, in one step that is durable when this returns:
+    /// what `to` held is gone, and `from` is `to` from then on.
+    ///
+    /// # Errors
+    /// Nothing has changed.
+    fn replace_replica(&mut self, from: ReplicaId, to: ReplicaId) -> Result<(), StoreError>;
+
+    /// Looks at no more than `limit` records that were in the store when their replica was opened, and
+    /// drops those whose bytes are not what their signers signed: somebody has altered the store while
+    /// nobody had it open. Nobody is told; the next reconciliation brings the true ones back.
+    ///
+    /// Until a record has been looked at, reading it does so.
+    ///
+    /// # Errors
+    /// Only of storage itself.
+    fn audit(&mut self, limit: usize) -> Result<Audit, StoreError> {
+        let _ = limit;
+        Ok(Audit::default())
+    }
 
     /// Keeps a small fact of the node under a key, instead of what was there; durable when this returns.
     ///

@@ -61,6 +61,7 @@ on_every_store! {
     what_is_not_open_is_refused
     changes_resume_and_show_gaps
     notes_are_kept_replaced_and_bounded
+    a_copy_takes_the_place_of_a_replica_in_one_step
 }
 
 fn rocks(path: &std::path::Path) -> RocksStore {
@@ -671,4 +672,84 @@ proptest! {
         let report = store.check().unwrap();
         prop_assert!(report.is_sound(), "{:?}", report.problems);
     }
+}
+
+fn a_copy_takes_the_place_of_a_replica_in_one_step(store: &mut dyn Store) {
+    let staging = replica(9);
+    for number in 0..200 {
+        put_one(store, create(number, draft(&[7; 40_000])));
+    }
+    let newest = newest(store);
+    let fingerprint = store.fingerprint(&replica(1), NOW).unwrap();
+    store.open_replica(staging).unwrap();
+    let mut at = None;
+    let mut steps = 0;
+    while let Some(next) = store.copy_replica(&replica(1), &staging, at).unwrap() {
+        at = Some(next);
+        steps += 1;
+    }
+    // A store on disk copies piece by piece.
+    assert!(steps < 100);
+    assert_eq!(store.fingerprint(&staging, NOW).unwrap(), fingerprint);
+    // What is put into the copy does not show yet.
+    let more = valid(create(1_000, draft(b"e4")));
+    let put = Put {
+        replica: staging,
+        ..put_valid(&more)
+    };
+    let outcome = store.put(vec![put], NOW).unwrap().remove(0);
+    let PutOutcome::Stored(change) = outcome else {
+        panic!("not stored: {outcome:?}");
+    };
+    assert_eq!(change.sequence, newest + 1, "its numbers go on");
+    assert_eq!(store.get(&replica(1), &more.record().id).unwrap(), None);
+    store.replace_replica(staging, replica(1)).unwrap();
+    assert_eq!(store.count(&replica(1)).unwrap(), 201);
+    assert_eq!(
+        store.get(&replica(1), &more.record().id).unwrap().as_ref(),
+        Some(more.signed())
+    );
+    let changes = store.changes(&replica(1), newest, 10).unwrap();
+    assert_eq!((changes.changes.len(), changes.newest), (1, newest + 1));
+    let error = store.count(&staging).unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Misuse);
+    assert_eq!(store.replicas().unwrap(), [replica(1)]);
+    // As where there was none before.
+    store.replace_replica(replica(1), replica(2)).unwrap();
+    assert_eq!(store.count(&replica(2)).unwrap(), 201);
+    store.replace_replica(replica(2), replica(1)).unwrap();
+}
+
+#[test]
+fn an_epoch_begins_the_numbers_anew_and_far_above() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = opened(rocks(folder.path()));
+    put_one(&mut store, create(1, draft(b"e4")));
+    let before = newest(&store);
+    store.begin_epoch().unwrap();
+    let newest_of = |store: &RocksStore| store.changes(&replica(1), 0, 10).unwrap();
+    let changes = newest_of(&store);
+    assert!(changes.changes.is_empty() && changes.newest >= before + (1 << 32));
+    // Whoever has seen anything of before has a gap.
+    assert_eq!(changes.oldest, changes.newest + 1);
+    drop(store);
+    let mut store = opened(rocks(folder.path()));
+    assert_eq!(newest_of(&store), changes, "also after it was opened again");
+    put_one(&mut store, create(2, draft(b"e5")));
+    assert_eq!(newest(&store), changes.newest + 1);
+    assert_eq!(store.count(&replica(1)).unwrap(), 2);
+    let report = store.check().unwrap();
+    assert!(report.is_sound(), "{:?}", report.problems);
+    // A replica that is copied keeps its numbers.
+    store.open_replica(replica(9)).unwrap();
+    let mut at = None;
+    while let Some(next) = store.copy_replica(&replica(1), &replica(9), at).unwrap() {
+        at = Some(next);
+    }
+    assert_eq!(
+        store.changes(&replica(9), 0, 10).unwrap().newest,
+        changes.newest + 1
+    );
+    store.begin_epoch().unwrap();
+    assert!(newest(&store) > changes.newest + (1 << 32));
 }

@@ -25,7 +25,7 @@ pub struct MemoryStore {
     notes: BTreeMap<Vec<u8>, Vec<u8>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Replica {
     records: BTreeMap<RecordId, SignedRecord>,
     by_hash: BTreeMap<EnvelopeHash, RecordId>,
@@ -337,6 +337,25 @@ impl Store for MemoryStore {
 
     fn count(&self, replica: &ReplicaId) -> Result<u64, StoreError> {
         Ok(self.replica(replica)?.records.len() as u64)
+    }
+
+    fn copy_replica(
+        &mut self,
+        from: &ReplicaId,
+        to: &ReplicaId,
+        _at: Option<Vec<u8>>,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        let copy = self.replica(from)?.clone();
+        *self.replica_mut(to)? = copy;
+        Ok(None)
+    }
+
+    fn replace_replica(&mut self, from: ReplicaId, to: ReplicaId) -> Result<(), StoreError> {
+        self.replica(&from)?;
+        if let Some(replica) = self.replicas.remove(&from) {
+            self.replicas.insert(to, replica);
+        }
+        Ok(())
     }
 
     fn put_note(&mut self, key: &[u8], value: &[u8]) -> Result<(), StoreError> {

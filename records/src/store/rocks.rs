@@ -3,10 +3,13 @@
 //! Every change is one write batch, synced before the call returns; summaries are kept in memory per
 //! open replica and follow only after the batch is on disk. `columns` documents every row.
 
+mod audit;
 mod check;
 mod columns;
+mod copy;
 mod keys;
 mod open;
+mod reader;
 mod rows;
 mod snapshot;
 
@@ -19,10 +22,10 @@ use std::{
 
 use rocksdb::{
     ColumnFamily, DB, DBIteratorWithThreadMode, Direction, IteratorMode, ReadOptions, WriteOptions,
-    checkpoint::Checkpoint,
 };
 
 use self::{
+    audit::Audited,
     keys::Slot,
     open::{corrupt, from_rocks},
     rows::{Rows, Step},
@@ -33,14 +36,15 @@ use crate::{
     id::{EnvelopeHash, RecordId, ReplicaId},
     order::wins,
     store::{
-        Change, ChangeKind, Changes, Origin, Partition, Put, PutOutcome, RecordQuery, Snapshot,
-        Store, StoreError, change_kind, check_note, cut_log,
+        Audit, Change, ChangeKind, Changes, Origin, Partition, Put, PutOutcome, RecordQuery,
+        Snapshot, Store, StoreError, change_kind, check_note, cut_log,
     },
     summary::{HashSum, Summary, SummaryLoader},
     time::Timestamp,
 };
 
 pub use check::CheckReport;
+pub use reader::RocksReader;
 
 /// About what keys, indexes and the change of one record take in a write batch.
 const INDEX_BYTES_PER_RECORD: usize = 400;
@@ -98,6 +102,7 @@ struct OpenReplica {
     slot: Slot,
     summaries: [Summary; 2],
     log: Log,
+    audited: Audited,
 }
 
 /// The ends of a log of changes.
@@ -135,16 +140,18 @@ impl RocksStore {
         })
     }
 
-    /// Makes a consistent copy of the running store in `path`, a folder that does not exist yet. Files
-    /// are linked where the file system allows, so this is quick.
+    /// A second way to the database, for what takes long and only reads.
+    #[must_use]
+    pub fn reader(&self) -> RocksReader {
+        RocksReader::new(&self.db, self.path.clone())
+    }
+
+    /// Makes a consistent copy of the running store, as [`RocksReader::checkpoint`] does.
     ///
     /// # Errors
     /// The copy is not complete.
     pub fn checkpoint(&self, path: impl AsRef<Path>) -> Result<(), StoreError> {
-        let path = path.as_ref();
-        Checkpoint::new(&self.db)
-            .and_then(|checkpoint| checkpoint.create_checkpoint(path))
-            .map_err(|error| from_rocks(&error, path))
+        self.reader().checkpoint(path)
     }
 
     fn replica(&self, replica: &ReplicaId) -> Result<&OpenReplica, StoreError> {
@@ -209,6 +216,7 @@ impl RocksStore {
             slot,
             summaries: loaders.map(SummaryLoader::finish),
             log: self.load_log(slot)?,
+            audited: Audited::default(),
         })
     }
 
@@ -224,10 +232,13 @@ impl RocksStore {
         let newest = rows.key().map(keys::read_sequence);
         rows.status().map_err(|error| self.trouble(&error))?;
         match (oldest, newest) {
-            (None, None) => Ok(Log {
-                oldest: 1,
-                newest: 0,
-            }),
+            (None, None) => {
+                let newest = self.epoch(slot)?;
+                Ok(Log {
+                    oldest: newest + 1,
+                    newest,
+                })
+            }
             (Some(Some(oldest)), Some(Some(newest))) => Ok(Log { oldest, newest }),
             _ => Err(corrupt(columns::CHANGES, "a key is not one of a change")),
         }
@@ -244,9 +255,10 @@ impl RocksStore {
         let slot = self.replica(&replica)?.slot;
         let mut changes = Vec::new();
         for id in due {
-            let signed = self
-                .get(&replica, &id)?
-                .ok_or_else(|| corrupt(columns::EXPIRY, "a record that is not there expires"))?;
+            let Some(signed) = self.get(&replica, &id)? else {
+                self.must_be_suspect(&replica, &id)?;
+                continue;
+            };
             rows.rows.remove(replica, slot, &signed);
             if !signed.record().deleted {
                 let kind = ChangeKind::Expired;
@@ -406,11 +418,18 @@ impl Store for RocksStore {
         let mut within: HashMap<&[u8; 20], &SignedRecord> = HashMap::with_capacity(batch.len());
         let mut rows = self.pending(expected_bytes);
         let mut outcomes = Vec::with_capacity(batch.len());
+        let mut tainted = Vec::new();
         for ((put, key), found) in batch.iter().zip(&keys).zip(on_disk) {
             let signed = put.record.signed();
             let found = found.map_err(|error| self.trouble(&error))?;
             let decoded = match (within.contains_key(key), found) {
-                (false, Some(row)) => Some(decode(columns::RECORDS, &row)?),
+                (false, Some(row)) => {
+                    let held = self.believed(&put.replica, key, &row)?;
+                    if held.is_none() {
+                        tainted.push(put.replica);
+                    }
+                    held
+                }
                 _ => None,
             };
             let held = within.get(key).copied().or(decoded.as_ref());
@@ -439,6 +458,9 @@ impl Store for RocksStore {
         if !rows.batch.is_empty() {
             self.commit(rows)?;
         }
+        for replica in tainted {
+            self.taint(&replica);
+        }
         Ok(outcomes)
     }
 
@@ -448,7 +470,10 @@ impl Store for RocksStore {
             .db
             .get_pinned_cf(self.column(columns::RECORDS), key)
             .map_err(|error| self.trouble(&error))?;
-        row.map(|row| decode(columns::RECORDS, &row)).transpose()
+        match row {
+            Some(row) => self.believed(replica, &key, &row),
+            None => Ok(None),
+        }
     }
 
     fn by_hash(
@@ -464,6 +489,7 @@ impl Store for RocksStore {
             .map_err(|_| corrupt(columns::BY_HASH, "a value is not a record id"))?;
         match self.get(replica, &id)? {
             Some(signed) if signed.hash() == *hash => Ok(Some(signed)),
+            _ if !self.is_audited(replica, &id) => Ok(None),
             _ => Err(corrupt(columns::BY_HASH, "a hash leads to another record")),
         }
     }
@@ -499,10 +525,14 @@ impl Store for RocksStore {
                 let (key, expires) = row.map_err(|error| self.trouble(&error))?;
                 let (id, expires) = read_by_type(&key, &expires)?;
                 if expires > now {
-                    let signed = self.get(replica, &id)?.ok_or_else(|| {
-                        corrupt(columns::BY_TYPE, "a type lists a record that is not there")
-                    })?;
-                    found.push(signed);
+                    match self.get(replica, &id)? {
+                        Some(signed) => found.push(signed),
+                        None if !self.is_audited(replica, &id) => {}
+                        None => {
+                            let detail = "a type lists a record that is not there";
+                            return Err(corrupt(columns::BY_TYPE, detail));
+                        }
+                    }
                 }
             }
             return Ok(found);
@@ -515,8 +545,10 @@ impl Store for RocksStore {
             if found.len() == query.limit {
                 break;
             }
-            let (_, value) = row.map_err(|error| self.trouble(&error))?;
-            let signed = decode(columns::RECORDS, &value)?;
+            let (key, value) = row.map_err(|error| self.trouble(&error))?;
+            let Some(signed) = self.believed(replica, &key, &value)? else {
+                continue;
+            };
             let record = signed.record();
             let visible = !record.deleted && !record.is_expired(now);
             if visible && Partition::of(record.kind) == query.partition {
@@ -589,20 +621,22 @@ impl Store for RocksStore {
         limit: usize,
     ) -> Result<Vec<SignedRecord>, StoreError> {
         let slot = self.replica(replica)?.slot;
-        self.range(columns::RECORDS, &scan_from(slot, after), &slot.end())
-            .take(limit)
-            .map(|row| {
-                let (_, value) = row.map_err(|error| self.trouble(&error))?;
-                decode(columns::RECORDS, &value)
-            })
-            .collect()
+        let mut found = Vec::new();
+        for row in self.range(columns::RECORDS, &scan_from(slot, after), &slot.end()) {
+            if found.len() == limit {
+                break;
+            }
+            let (key, value) = row.map_err(|error| self.trouble(&error))?;
+            found.extend(self.believed(replica, &key, &value)?);
+        }
+        Ok(found)
     }
 
     fn snapshot(&mut self, replica: &ReplicaId) -> Result<Box<dyn Snapshot>, StoreError> {
-        let OpenReplica { slot, log, .. } = self.replica(replica)?;
-        let (slot, sequence) = (*slot, log.newest);
+        let open = self.replica(replica)?;
+        let (slot, sequence, audited) = (open.slot, open.log.newest, open.audited.is_done());
         let (db, path) = (Arc::clone(&self.db), self.path.clone());
-        let snapshot = self.snapshots.begin(db, path, slot, sequence)?;
+        let snapshot = self.snapshots.begin(db, path, slot, sequence, audited)?;
         Ok(Box::new(snapshot))
     }
 
@@ -646,9 +680,10 @@ impl Store for RocksStore {
             count += open.summaries[partition.index()].len() as u64;
         }
         for id in self.due(open.slot, now, usize::MAX)? {
-            let signed = self
-                .get(replica, &id)?
-                .ok_or_else(|| corrupt(columns::EXPIRY, "a record that is not there expires"))?;
+            let Some(signed) = self.get(replica, &id)? else {
+                self.must_be_suspect(replica, &id)?;
+                continue;
+            };
             sum.remove(signed.hash().as_bytes());
             count -= 1;
         }
@@ -658,6 +693,23 @@ impl Store for RocksStore {
     fn count(&self, replica: &ReplicaId) -> Result<u64, StoreError> {
         let summaries = &self.replica(replica)?.summaries;
         Ok(summaries.iter().map(|summary| summary.len() as u64).sum())
+    }
+
+    fn copy_replica(
+        &mut self,
+        from: &ReplicaId,
+        to: &ReplicaId,
+        at: Option<Vec<u8>>,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        self.copy_rows(from, to, at)
+    }
+
+    fn replace_replica(&mut self, from: ReplicaId, to: ReplicaId) -> Result<(), StoreError> {
+        self.put_in_place(from, to)
+    }
+
+    fn audit(&mut self, limit: usize) -> Result<Audit, StoreError> {
+        self.audit_step(limit)
     }
 
     fn put_note(&mut self, key: &[u8], value: &[u8]) -> Result<(), StoreError> {

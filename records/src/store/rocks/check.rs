@@ -50,8 +50,7 @@ impl CheckReport {
 }
 
 impl RocksStore {
-    /// Reads the whole store and compares records, indexes, log and summaries. Signatures are not
-    /// verified again.
+    /// Reads the whole store, compares records, indexes, log and summaries, and verifies every signature.
     ///
     /// # Errors
     /// Only of storage itself: what contradicts or does not decode is in the report.
@@ -73,6 +72,8 @@ impl RocksStore {
         report: &mut CheckReport,
     ) -> Result<(), StoreError> {
         let (latest, first) = self.check_changes(slot, report)?;
+        // Changes may be missing at the start of the log: cut off, or left behind with an earlier epoch.
+        let cut = self.epoch(slot)? > 0 || first.is_some_and(|first| first > 1);
         let (mut records, mut visible) = (0, 0);
         for row in self.range(columns::RECORDS, &slot.start(), &slot.end()) {
             let (key, value) = row.map_err(|error| self.trouble(&error))?;
@@ -86,7 +87,7 @@ impl RocksStore {
             };
             visible += u64::from(!signed.record().deleted);
             self.check_record(&key, slot, &signed, report)?;
-            check_latest_change(&signed, latest.get(&signed.record().id), first, report);
+            check_latest_change(&signed, latest.get(&signed.record().id), cut, report);
         }
         report.records += records;
         // Every record has its index rows, so equal numbers mean that there are no others.
@@ -132,6 +133,9 @@ impl RocksStore {
         let id = &record.id;
         report.expect(*key == slot.record(id), || {
             format!("record {id} lies under another key")
+        });
+        report.expect(signed.verify_signature().is_ok(), || {
+            format!("record {id} is not what its signer signed")
         });
         let by_hash = self.read(columns::BY_HASH, &slot.by_hash(&signed.hash()))?;
         report.expect(by_hash.as_deref() == Some(id.as_bytes()), || {
@@ -189,7 +193,7 @@ impl RocksStore {
 fn check_latest_change(
     signed: &SignedRecord,
     latest: Option<&Change>,
-    first: Option<u64>,
+    cut: bool,
     report: &mut CheckReport,
 ) {
     let record = signed.record();
@@ -199,8 +203,7 @@ fn check_latest_change(
                 && change.kind != ChangeKind::Expired
                 && (change.kind == ChangeKind::Deleted) == record.deleted
         }
-        // Its change may have been cut off, but not if nothing was.
-        None => first.is_some_and(|first| first > 1),
+        None => cut,
     };
     report.expect(holds, || {
         format!(

@@ -16,6 +16,7 @@
 //! | `notes` | up to the caller | up to the caller |
 //! | `meta` | `format` | format version 4 |
 //! | `meta` | `next_slot` | the next slot to give 4 |
+//! | `meta` | `epoch/`, slot 4 | the number from which changes go on when the log is empty 8; absent is 0 |
 //!
 //! The records are the truth; `by_hash`, `summary`, `by_type` and `expiry` follow from them, and every
 //! change of a record changes all of them in the same write batch.

@@ -15,6 +15,7 @@ use std::{
 use rocksdb::DB;
 
 use super::{
+    audit::is_sound,
     between, columns, decode,
     keys::Slot,
     open::{from_io, from_rocks},
@@ -60,6 +61,7 @@ impl Snapshots {
         path: PathBuf,
         slot: Slot,
         sequence: u64,
+        audited: bool,
     ) -> Result<RocksSnapshot, StoreError> {
         self.running.retain(|(_, thread)| !thread.is_finished());
         let (asks, asked) = sync_channel(MAX_ASKS);
@@ -67,7 +69,7 @@ impl Snapshots {
         let folder = path.clone();
         let thread = thread::Builder::new()
             .name("peerage-snapshot".into())
-            .spawn(move || serve(&db, &path, slot, &taken, &asked))
+            .spawn(move || serve(&db, &path, (slot, audited), &taken, &asked))
             .map_err(|error| from_io(&error, &folder))?;
         self.running.push((asks.clone(), thread));
         begun.recv().map_err(|_| ended())?;
@@ -116,7 +118,7 @@ impl Drop for RocksSnapshot {
 fn serve(
     db: &DB,
     path: &std::path::Path,
-    slot: Slot,
+    (slot, audited): (Slot, bool),
     taken: &SyncSender<()>,
     asked: &Receiver<Ask>,
 ) {
@@ -131,14 +133,19 @@ fn serve(
         let (from, to) = (scan_from(slot, after.as_ref()), slot.end());
         let (options, mode) = between(&from, &to);
         let records = super::column(db, columns::RECORDS);
-        let page = snapshot
-            .iterator_cf_opt(records, options, mode)
-            .take(limit)
-            .map(|row| {
-                let (_, value) = row.map_err(|error| from_rocks(&error, path))?;
-                decode(columns::RECORDS, &value)
-            })
-            .collect();
+        let rows = snapshot.iterator_cf_opt(records, options, mode);
+        let believed = rows.filter_map(|row| {
+            let (key, value) = match row {
+                Ok(row) => row,
+                Err(error) => return Some(Err(from_rocks(&error, path))),
+            };
+            match decode(columns::RECORDS, &value) {
+                // Until all have been looked at, see the audit.
+                Ok(signed) if !audited && !is_sound(slot, &key, &signed) => None,
+                decoded => Some(decoded),
+            }
+        });
+        let page = believed.take(limit).collect();
         // Nobody waiting any more is not ours to mind.
         let _ = reply.send(page);
     }
