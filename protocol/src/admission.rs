@@ -163,6 +163,8 @@ pub struct Admitted {
     pub group: GroupId,
     /// The peer, as TLS proved it.
     pub peer: PeerId,
+    /// Which start of its node this is.
+    pub boot: [u8; 16],
     /// Its membership.
     pub gmc: VerifiedGmc,
     /// The proof holds until then: the earlier end of binding and membership, and the clock
@@ -434,6 +436,7 @@ fn check(
     Ok(Admitted {
         group: *gate.group,
         peer: *remote,
+        boot: proof.boot,
         until: proof.until,
         gmc: proof.gmc,
         vouched: proof.vouched,
@@ -450,6 +453,8 @@ pub(crate) struct Proof {
     pub(crate) until: Timestamp,
     /// What the peer's clock said when it was made.
     pub(crate) vouched: Timestamp,
+    /// Which start of the peer's node this is.
+    pub(crate) boot: [u8; 16],
 }
 
 /// The whole proof: chain, binding, that they speak of one identity, and that it counts here.
@@ -472,6 +477,7 @@ pub(crate) fn prove(
         until: gmc.not_after().min(binding.not_after()) + CLOCK_TOLERANCE,
         gmc,
         vouched: binding.not_before(),
+        boot: binding.boot(),
     })
 }
 

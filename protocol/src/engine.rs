@@ -16,6 +16,7 @@ mod credential;
 pub(crate) mod direct;
 mod discover;
 mod door;
+mod duplicate;
 pub(crate) mod gate;
 pub(crate) mod group;
 pub(crate) mod hear;
@@ -27,6 +28,7 @@ mod properties;
 pub(crate) mod quota;
 mod removal;
 mod renewal;
+mod restored;
 mod status;
 pub(crate) mod sync;
 mod visit;
@@ -66,6 +68,7 @@ pub use quota::{
     BYTE_BURST, BYTES_PER_SECOND, RECORD_BURST, RECORDS_PER_SECOND, RESERVED_BURST,
     RESERVED_PER_SECOND,
 };
+pub use restored::Restored;
 pub use status::Status;
 pub use visit::{Entry, MAX_VISITS, NewVisit};
 
@@ -169,6 +172,7 @@ impl Engine {
                 change,
             } => self.on_command(command, replica, change, now),
             Input::Presence { replica, wish } => self.on_presence_wish(replica, wish, now),
+            Input::SettleRestored { replica } => self.caught_up(replica),
             Input::Addresses(addresses) => self.on_addresses(addresses, now),
             Input::PeerConnected(peer) => self.on_connected(peer, now),
             Input::PeerDisconnected(peer) => {

@@ -450,6 +450,7 @@ mod tests {
         Admitted {
             group,
             peer: peer(number),
+            boot: [number; 16],
             gmc: crate::gmc::verify(&chain, &group, NOW).unwrap(),
             until: NOW + Duration::from_secs(3_600),
             vouched: NOW,

@@ -153,7 +153,7 @@ impl Door {
         })
     }
 
-    /// The record that puts this door in the place of the `held` one.
+    /// The record that puts this door in the place of the `held` one, to be signed with the group's key.
     ///
     /// # Errors
     /// When a record cannot be made, see [`DraftError`].
@@ -162,10 +162,10 @@ impl Door {
         held: Option<&SignedRecord>,
         key: &GroupKey,
         now: Timestamp,
-    ) -> Result<SignedRecord, DraftError> {
+    ) -> Result<Record, DraftError> {
         let expires = key.root().not_after().min(MAX_EXPIRY);
-        let record = match held {
-            Some(held) => held.record().update_reserved(expires, self.encode(), now)?,
+        match held {
+            Some(held) => held.record().update_reserved(expires, self.encode(), now),
             None => Record::create_reserved(
                 RecordType::DOOR,
                 key.root().id(),
@@ -173,9 +173,8 @@ impl Door {
                 expires,
                 self.encode(),
                 now,
-            )?,
-        };
-        Ok(SignedRecord::sign(record, |bytes| key.sign(bytes)))
+            ),
+        }
     }
 }
 

@@ -75,6 +75,10 @@ impl Engine {
             self.reply(Some(command), Err(ChangeError::NotReady));
             return;
         }
+        if state.is_behind() && change.builds_on_the_past() {
+            self.reply(Some(command), Err(ChangeError::Behind));
+            return;
+        }
         // Two that were made of one version would be one lost.
         let overlaps = matches!(change, Change::Properties(_))
             && self.operations.values().any(|operation| {
@@ -254,6 +258,7 @@ impl Engine {
             self.reply(command, Err(error.into()));
             return;
         }
+        let record = state.outdo_later_life(record);
         let checked = state.sign_and_validate(record, now.timestamp);
         let own = Own {
             command,

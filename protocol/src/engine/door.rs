@@ -14,7 +14,9 @@ use peerage_records::{
 };
 use sha2::{Digest, Sha256};
 
-use super::{CommandId, Engine, Event, ExchangeNumber, Input, Now, change::Own, visit::Visit};
+use super::{
+    ChangeError, CommandId, Engine, Event, ExchangeNumber, Input, Now, change::Own, visit::Visit,
+};
 use crate::{
     discovery::{PublishSchedule, Rendezvous},
     door::{
@@ -301,15 +303,24 @@ impl Engine {
                 let held = porch.held.as_ref().map(|(held, _)| held);
                 let record = door.record(held, &key, now.timestamp);
                 let command = Some(command);
+                let state = self.groups.get(&replica);
+                let record = match state {
+                    None => Err(ChangeError::NotOpen),
+                    Some(state) if state.is_behind() => Err(ChangeError::Behind),
+                    Some(state) => record
+                        .map(|record| state.outdo_later_life(record))
+                        .map_err(ChangeError::from),
+                };
                 match record {
-                    Ok(signed) => {
+                    Ok(record) => {
+                        let signed = SignedRecord::sign(record, |bytes| key.sign(bytes));
                         let own = Own {
                             command,
                             ..Own::default()
                         };
                         self.store_signed(replica, signed, own, now);
                     }
-                    Err(error) => self.reply(command, Err(error.into())),
+                    Err(error) => self.reply(command, Err(error)),
                 }
             }
             DoorInput::Decide {

@@ -328,6 +328,7 @@ impl Engine {
             });
             return;
         }
+        let duplicated = state.starts.is_duplicate(&peer, admitted.boot);
         // The link is made anew: whatever went on over an earlier one is over.
         let renewed = state.neighbours.get(&peer).is_some();
         state.sync.forget(&peer);
@@ -356,6 +357,9 @@ impl Engine {
         self.learn_shown(replica, admitted.gmc.clone(), now);
         let member = admitted.gmc.subject();
         self.renew_directs(replica, &peer, &member, admitted.until);
+        if duplicated {
+            self.emit(Event::NodeDuplicated { replica, peer });
+        }
         if !renewed {
             self.emit(Event::NeighbourConnected {
                 replica,

@@ -15,7 +15,8 @@ use peerage_records::{
 
 use super::{
     ConnectFailure, Engine, Event, Now, OpenGroup, Output, Status, connecting::Attempts,
-    direct::Directs, presence::Presence, quota::Quota, sync::Sync,
+    direct::Directs, duplicate::Starts, presence::Presence, quota::Quota, restored::Restored,
+    sync::Sync,
 };
 use crate::{
     admission::{Gate, Presented, is_chooser},
@@ -69,6 +70,10 @@ pub(super) struct GroupState {
     pub(super) online: Option<Online>,
     /// Whether the application has been told that the membership will end soon.
     pub(super) warned: bool,
+    /// Where this replica came from, if that was a backup.
+    pub(super) restored: Option<Restored>,
+    /// Which starts of its neighbours' nodes were seen.
+    pub(super) starts: Starts,
 }
 
 /// What exists only while the group is online.
@@ -115,6 +120,8 @@ pub struct GroupView<'a> {
     pub directs: Vec<DirectView>,
     /// Whether an application here accepts direct connections.
     pub listens_direct: bool,
+    /// Whether it was restored from a backup and waits to be brought up to date.
+    pub behind: bool,
 }
 
 impl GroupView<'_> {
@@ -142,6 +149,7 @@ impl<'a> GroupView<'a> {
             status: state.status(),
             directs: directs.views(replica),
             listens_direct: directs.listens(replica),
+            behind: state.is_behind(),
         }
     }
 }
@@ -235,6 +243,8 @@ impl Engine {
             told: Status::Offline,
             online: None,
             warned: false,
+            restored: open.restored,
+            starts: Starts::new(now.timestamp),
             gmc: open.gmc,
         };
         self.groups.insert(replica, state);

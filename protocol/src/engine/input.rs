@@ -81,6 +81,11 @@ pub enum Input {
         /// What.
         wish: PresenceWish,
     },
+    /// The application goes on with a restored replica although no member has brought it up to date.
+    SettleRestored {
+        /// Which.
+        replica: ReplicaId,
+    },
     /// Where this node can be reached has changed.
     Addresses(Vec<Multiaddr>),
 
@@ -227,6 +232,8 @@ pub struct OpenGroup {
     pub founding: Properties,
     /// What is said of our node in the group.
     pub attributes: Option<String>,
+    /// That the replica came from a backup, if it did.
+    pub restored: Option<super::Restored>,
 }
 
 /// What the application wants of our presence in a group.

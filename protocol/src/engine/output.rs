@@ -255,6 +255,10 @@ pub enum ChangeError {
     /// Our own membership does not allow it, or other members would not accept it.
     #[error("members would not accept this record: {0}")]
     Refused(#[from] Rejection),
+    /// The replica was restored from a backup and has met no member since: what is there may be older
+    /// than what we have published ourselves.
+    #[error("the group was restored from a backup and has not met another member since")]
+    Behind,
     /// Other changes of the same record kept winning.
     #[error("the record is being changed by somebody else at the same time")]
     Conflict,
@@ -423,6 +427,19 @@ pub enum Event {
     Synchronised {
         /// Which.
         replica: ReplicaId,
+    },
+    /// A replica that was restored from a backup has been brought up to date by another member, or its
+    /// application goes on without. To be kept.
+    CaughtUp {
+        /// Which.
+        replica: ReplicaId,
+    },
+    /// Two nodes with one key are running: on two machines, from one data folder or a copy of it.
+    NodeDuplicated {
+        /// In which replica it shows.
+        replica: ReplicaId,
+        /// Whose key: ours, or that of another member's node.
+        peer: PeerId,
     },
     /// A reconciliation we started has ended well.
     Reconciled {

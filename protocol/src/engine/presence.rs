@@ -97,6 +97,11 @@ impl Engine {
         let Some(seen) = Seen::of(record) else {
             return;
         };
+        let duplicated = seen.node.peer == self.local
+            && record.creator == state.me()
+            && state
+                .starts
+                .is_other(&seen, state.presence.book.own(), &self.boot);
         let noted = state
             .presence
             .book
@@ -104,6 +109,10 @@ impl Engine {
         // How many there are may decide whether we are one of them.
         state.presence.hasten(now.instant);
         self.tell_presence(replica, noted);
+        if duplicated {
+            let peer = self.local;
+            self.emit(Event::NodeDuplicated { replica, peer });
+        }
     }
 
     /// Says what has become of others and does what is due about ourselves.

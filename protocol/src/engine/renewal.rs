@@ -49,7 +49,11 @@ fn due(state: &GroupState, now: Timestamp) -> Vec<(IdentityKey, Timestamp)> {
     let (Some(lifetime), Some(mine)) = (lifetime, state.roster.get(&me)) else {
         return Vec::new();
     };
-    if !state.synchronised || !mine.valid_at(now) || mine.depth() >= MAX_CHAIN_GMCS {
+    if !state.synchronised
+        || state.is_behind()
+        || !mine.valid_at(now)
+        || mine.depth() >= MAX_CHAIN_GMCS
+    {
         return Vec::new();
     }
     let until = (now + lifetime).min(mine.not_after());

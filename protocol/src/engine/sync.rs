@@ -147,7 +147,7 @@ impl Engine {
             return;
         };
         // Not yet up to date: ask, whoever's turn it is.
-        let due = if first || !state.synchronised {
+        let due = if first || !state.synchronised || state.is_behind() {
             now.instant
         } else {
             now.instant + PERIOD.mul_f64(self.rng.random_range(0.5..1.0))
@@ -602,6 +602,7 @@ impl Engine {
         if first {
             state.presence.hasten(now.instant);
         }
+        let complete = sync.complete;
         if let Some(session) = session {
             self.emit(Event::Reconciled {
                 replica,
@@ -611,6 +612,9 @@ impl Engine {
         }
         if first {
             self.emit(Event::Synchronised { replica });
+        }
+        if complete {
+            self.caught_up(replica);
         }
         self.tick_sessions(replica, now);
     }

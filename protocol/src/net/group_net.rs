@@ -354,6 +354,23 @@ impl GroupNet {
     /// the newest. `None` when not connected or when too many run already.
     pub fn start_exchange(&mut self, peer: PeerId) -> Option<ExchangeId> {
         let connection = self.gate.best_connection(&peer)?;
+        self.start_exchange_on(peer, connection)
+    }
+
+    /// Opens an admission exchange on the connection on which the peer has asked for one, or on the best
+    /// one if that is gone: of two nodes with one key each is answered where it asked.
+    pub fn start_exchange_where(
+        &mut self,
+        peer: PeerId,
+        asked: ConnectionId,
+    ) -> Option<ExchangeId> {
+        match self.gate.is_connection(&peer, asked) {
+            true => self.start_exchange_on(peer, asked),
+            false => self.start_exchange(peer),
+        }
+    }
+
+    fn start_exchange_on(&mut self, peer: PeerId, connection: ConnectionId) -> Option<ExchangeId> {
         let id = ExchangeId(self.ids.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
         let outbox = self.exchanges.start(id, peer, connection)?;
         self.command(peer, connection, Command::Exchange { id, outbox });

@@ -95,6 +95,8 @@ struct Peer {
     asks: Allowance,
     /// Its connections, the oldest first; three at most.
     connections: Vec<(ConnectionId, Connection)>,
+    /// Where it knocked last and has not been answered yet.
+    knocked: Option<ConnectionId>,
 }
 
 /// One connection, for whoever inspects the node.
@@ -365,7 +367,12 @@ impl Network {
                 self.swarm.behaviour_mut().knocks.send_request(&peer, bytes);
             }
             Output::StartExchange { peer, replica } => {
-                let exchange = self.groups().start_exchange(peer).map(ExchangeId::number);
+                let known = self.peers.get_mut(&peer);
+                let exchange = match known.and_then(|known| known.knocked.take()) {
+                    Some(asked) => self.groups().start_exchange_where(peer, asked),
+                    None => self.groups().start_exchange(peer),
+                };
+                let exchange = exchange.map(ExchangeId::number);
                 self.inputs.push_back(Input::ExchangeStarted {
                     peer,
                     replica,
@@ -560,6 +567,7 @@ impl Network {
                         knocks: Allowance::new(MAX_KNOCKS, KNOCK_INTERVAL),
                         asks: direct::asks(),
                         connections: Vec::new(),
+                        knocked: None,
                     };
                     self.peers.insert(peer_id, peer);
                     self.inputs.push_back(Input::PeerConnected(peer_id));
@@ -641,20 +649,19 @@ impl Network {
             BehaviourEvent::Kad(event) => self.on_kad_event(event),
             BehaviourEvent::Knocks(request_response::Event::Message {
                 peer,
+                connection_id,
                 message:
                     Message::Request {
                         request, channel, ..
                     },
-                ..
             }) => {
                 // The same answer at once, whatever the knock was about.
                 let _ = self.swarm.behaviour_mut().knocks.send_response(channel, ());
                 let now = self.clock.now();
-                if self
-                    .peers
-                    .get_mut(&peer)
-                    .is_some_and(|p| p.knocks.take(now))
+                if let Some(known) = self.peers.get_mut(&peer)
+                    && known.knocks.take(now)
                 {
+                    known.knocked = Some(connection_id);
                     self.inputs.push_back(Input::Knocked {
                         peer,
                         bytes: request,

@@ -214,6 +214,7 @@ impl World {
                 .then(|| of.key.clone()),
             founding: of.properties.clone().unwrap_or_default(),
             attributes: None,
+            restored: None,
         };
         self.command(node, Input::Open(Box::new(open)));
     }

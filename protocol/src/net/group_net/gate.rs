@@ -159,6 +159,11 @@ impl Gate {
             .copied()
     }
 
+    /// Whether this is one of the peer's connections.
+    pub(super) fn is_connection(&self, peer: &PeerId, id: ConnectionId) -> bool {
+        self.connections.get(&id).is_some_and(|c| c.peer == *peer)
+    }
+
     /// Opens the gate for the peer on this connection; an open link of the pair is broken first.
     pub(super) fn open(
         &mut self,
