@@ -15,6 +15,7 @@ use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub(crate) use extract::segment;
+pub(crate) use files::FILE_BYTES_HEADER;
 pub use once::{KEPT_FOR, MAX_ANSWERS, MAX_ANSWERS_BYTES, MAX_AT_ONCE, MAX_KEY_CHARS};
 pub use serve::{HEAD_TIMEOUT, MAX_CONNECTIONS, MAX_HEAD_BYTES, MAX_HEADERS};
 
@@ -34,6 +35,7 @@ mod errors;
 #[allow(unused_qualifications, reason = "in what utoipa's macro writes")]
 mod events;
 mod extract;
+mod files;
 mod group_key;
 mod groups;
 mod guard;
@@ -46,6 +48,7 @@ mod members;
 mod node;
 mod once;
 mod page;
+mod portable;
 mod properties;
 #[allow(unused_qualifications, reason = "in what utoipa's macro writes")]
 mod records;
@@ -62,6 +65,12 @@ pub const MAX_BODY_BYTES: usize = 256 * 1024;
 
 /// A request is answered within this time; a stream begins within it.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A request that moves a whole node or group is answered within this time.
+pub const TRANSFER_TIMEOUT: Duration = Duration::from_secs(60 * 60);
+
+/// The requests that do.
+const TRANSFERS: [&str; 2] = ["/v1/backup", "/v1/groups/{group}/database"];
 
 /// At most this many requests of the operator at once; each may hold one body. Applications have shares
 /// of their own.
@@ -113,6 +122,7 @@ struct Api {
         (name = "invitations", description = "How others become members"),
         (name = "doors", description = "How people without an invitation become members"),
         (name = "group-key", description = "The group's own key, for the day a disk is lost"),
+        (name = "portable", description = "Taking groups and nodes to other machines, and keeping copies"),
         (name = "records", description = "What the members of a group share"),
         (name = "direct", description = "Connections between two members' applications"),
         (name = "events", description = "What happens in a group"),
@@ -284,6 +294,14 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(group_key::export))
         .routes(routes!(group_key::admin))
         .routes(routes!(group_key::import))
+        .routes(routes!(portable::export_config))
+        .routes(routes!(portable::import_config))
+        .routes(routes!(
+            portable::export_database,
+            portable::import_database
+        ))
+        .routes(routes!(portable::settle))
+        .routes(routes!(portable::backup))
         .routes(routes!(invitations::list, invitations::create))
         .routes(routes!(invitations::inspect))
         .routes(routes!(invitations::show))

@@ -30,9 +30,10 @@ use crate::{
     clock::Clock,
     deferring::Deferring,
     direct::Directs,
+    duplicated::Duplicated,
     event::{Consumers, Feeds, MAX_SNAPSHOTS},
     folder::DataFolder,
-    handle::{Inner, Replicas, Visits},
+    handle::{Inner, Replicas, Transfers, Visits},
     metrics::Metrics,
     run::{MAX_COMMANDS, Run},
     settings::Settings,
@@ -120,6 +121,7 @@ impl Builder {
         listen(&mut network, &settings).await?;
 
         let (told, answers) = mpsc::unbounded_channel();
+        let reader = store.reader();
         let store: Box<dyn Store> = Box::new(store);
         let stopped = CancellationToken::new();
         let (storing, store_thread) = Storing::start(
@@ -139,8 +141,10 @@ impl Builder {
         let peer = network.peer();
         let deferring = Deferring::default();
         let (directs, noted) = Directs::new(Arc::clone(&metrics));
+        let duplicated = Duplicated::default();
         let mut run = Run {
             deferring: deferring.clone(),
+            duplicated: duplicated.clone(),
             engine: Engine::new(peer, boot, seed),
             network,
             clock: clock.clone(),
@@ -182,6 +186,8 @@ impl Builder {
             holds: AtomicU64::new(0),
             runtime: tokio::runtime::Handle::current(),
             deferring,
+            duplicated,
+            transfers: Transfers::new(reader, stopped.clone()),
             visits: Visits::default(),
             directs,
             stopped: stopped.clone(),

@@ -14,6 +14,7 @@ use crate::{Error, Settings, error::catalogue, settings::Layer};
 
 mod app;
 pub mod args;
+mod backup;
 mod client;
 mod direct;
 mod doctor;
@@ -30,6 +31,7 @@ mod invite;
 mod member;
 mod output;
 mod pipe;
+mod portable;
 mod presence;
 mod qr;
 mod record;
@@ -110,6 +112,10 @@ async fn carry_out(global: Global, command: Command, output: Output) -> Result<(
         Command::Record(command) => record::run(&client(&global)?, command, output).await,
         Command::Direct(command) => direct::run(&client(&global)?, command, output).await,
         Command::Events(command) => events::run(&client(&global)?, command, output).await,
+        Command::Backup(command) => {
+            let data_dir = settings(&global, Layer::default())?.data_dir;
+            backup::run(data_dir, &client(&global)?, command, output).await
+        }
         Command::Explain(args) => explain::explain(&args, output),
         Command::Completions { shell } => {
             let mut script = Vec::new();

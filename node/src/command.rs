@@ -50,6 +50,8 @@ pub(crate) enum Command {
         oneshot::Sender<Result<SignedRecord, ChangeError>>,
     ),
     Presence(ReplicaId, PresenceWish, oneshot::Sender<()>),
+    /// Goes on with a restored replica that no member has brought up to date.
+    SettleRestored(ReplicaId, oneshot::Sender<()>),
     View(ReplicaId, oneshot::Sender<Option<View>>),
     /// What was kept of the door of a group just opened.
     RestoreDoor(ReplicaId, Vec<u8>, oneshot::Sender<()>),
@@ -110,6 +112,8 @@ pub(crate) struct View {
     pub(crate) present: Vec<(IdentityKey, Seen)>,
     /// What is said about our node.
     pub(crate) attributes: Option<String>,
+    /// Whether it was restored from a backup and waits to be brought up to date.
+    pub(crate) behind: bool,
 }
 
 /// The network at one moment.

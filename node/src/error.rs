@@ -61,6 +61,12 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// A folder that should be new has something in it.
+    #[error("{} is not empty", path.display())]
+    FolderNotEmpty {
+        /// The folder.
+        path: PathBuf,
+    },
     /// The data folder was written by a newer version.
     #[error("the data folder {} has format {found}, this version knows up to {known}", path.display())]
     FutureFormat {
@@ -82,6 +88,14 @@ pub enum Error {
     PassphraseNeeded {
         /// What could not be opened.
         what: String,
+    },
+    /// An exported file is not what it should be, or not the kind it is taken for.
+    #[error("{what} cannot be used: {reason}")]
+    InvalidExport {
+        /// Which file.
+        what: String,
+        /// What is wrong with it.
+        reason: String,
     },
     /// The disk is full.
     #[error("the disk is full: {} was not written", path.display())]
@@ -300,6 +314,20 @@ pub enum Error {
         /// The group's peer name.
         group: String,
     },
+    /// The configuration of a group that is to be imported would replace the one here.
+    #[error("{identity} is a member of {group} on this node already")]
+    ConfigExists {
+        /// The identity's peer name.
+        identity: String,
+        /// The group's peer name.
+        group: String,
+    },
+    /// What was asked for is done to a group that is offline.
+    #[error("the group {group} is online")]
+    GroupOnline {
+        /// The group's name.
+        group: String,
+    },
     /// The group was closed or deleted while it was being used.
     #[error("the group {group} was closed or deleted")]
     GroupGone {
@@ -332,6 +360,18 @@ pub enum Error {
     GroupNotReady {
         /// The group's peer name.
         group: String,
+    },
+    /// The group was restored from a backup and has met no member since.
+    #[error("the group {group} was restored from a backup and has met no member since")]
+    Behind {
+        /// The group's peer name.
+        group: String,
+    },
+    /// A file is not the database of this group and identity, or is damaged.
+    #[error("the database cannot be imported: {reason}")]
+    InvalidDatabase {
+        /// What is wrong with it.
+        reason: String,
     },
     /// An address to connect to is this node's own.
     #[error("{address} is this node itself")]

@@ -13,8 +13,10 @@
 //! groups/ID/ID.pem              the group's key, where this identity made the group or recovered it
 //! groups/ID/ID.invited/ID.json  an invitation made here, by its own id
 //! deleted-identities            peer names of identities deleted here
+//! groups/ID/ID.restored         that the membership came from a backup
 //! answers/NAME.answer           an answer given under an idempotency key
 //! store/                        the record store
+//! work/                         files that are being made or taken in; emptied at each start
 //! api.sock                      the local API
 //! ```
 //! `ID` is the 128-bit id of a peer name, in hex. The folder is 0700 and every file 0600. A file
@@ -33,6 +35,7 @@ use crate::Error;
 
 mod answers;
 mod applications;
+mod contents;
 mod deleted;
 mod door;
 mod examine;
@@ -41,15 +44,19 @@ mod identities;
 mod invitations;
 mod lock;
 mod memberships;
+mod restored;
+mod work;
 
 pub(crate) use answers::{AnswerHead, AnswerName, KeptAnswer, MAX_ANSWER_BYTES};
 pub use applications::KeptApplication;
+pub(crate) use contents::is_kept;
 pub use door::Waiting;
 pub use identities::IdentityFacts;
 pub use invitations::{KeptInvitation, MAX_KEPT_INVITATIONS};
+pub(crate) use lock::FolderLock;
 pub use memberships::Membership;
-
-use lock::FolderLock;
+pub(crate) use restored::marker;
+pub(crate) use work::WorkFolder;
 
 /// The newest layout this version knows, and the one it writes.
 pub const FORMAT: u32 = 1;
@@ -88,6 +95,7 @@ impl DataFolder {
         folder.check_format()?;
         files::private_folder(&folder.path.join("identities"))?;
         files::private_folder(&folder.path.join("groups"))?;
+        folder.clear_work()?;
         Ok(folder)
     }
 

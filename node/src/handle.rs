@@ -1,6 +1,7 @@
 //! What an application holds: the node and its groups, as cheap clones.
 
 mod applications;
+mod backup;
 mod door;
 mod group;
 mod identity;
@@ -10,6 +11,7 @@ mod joining;
 mod life;
 mod properties;
 mod remembered;
+mod transfers;
 mod visiting;
 
 use std::{fmt, sync::Arc, thread};
@@ -31,6 +33,7 @@ pub(crate) use self::{
     applications::WeakApplication,
     inner::{Inner, blocking},
     life::{Life, Replicas},
+    transfers::{Transfer, Transfers},
     visiting::Visits,
 };
 use crate::{
@@ -113,6 +116,7 @@ impl Node {
                 .troubles()
                 .cloned()
                 .collect(),
+            key_used_elsewhere: self.inner.duplicated.last().map(instant_text),
         })
     }
 
@@ -219,6 +223,7 @@ impl Node {
         let ran = run
             .await
             .map_err(|error| Error::Internal(format!("the node's loop failed: {error}")));
+        self.inner.transfers.end().await;
         self.inner.storing.stop().await;
         let stored = blocking(move || {
             store

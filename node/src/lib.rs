@@ -41,6 +41,7 @@
 
 pub mod api;
 mod applications;
+pub mod backup;
 mod beside;
 mod builder;
 pub mod cli;
@@ -49,6 +50,7 @@ mod command;
 mod deferring;
 mod direct;
 pub mod doctor;
+mod duplicated;
 pub mod error;
 mod event;
 pub mod folder;
@@ -58,6 +60,7 @@ pub mod model;
 mod naming;
 pub mod objects;
 mod password;
+pub mod portable;
 mod probe;
 mod run;
 pub mod settings;

@@ -29,6 +29,9 @@ pub struct Metrics {
     reconcile_sessions: IntCounterVec,
     reconcile_bytes: IntCounterVec,
     store_commit: Histogram,
+    store_audited: IntCounterVec,
+    duplicated: IntCounterVec,
+    backups: IntCounterVec,
     api_requests: IntCounterVec,
     api_refused: IntCounterVec,
     api_seconds: HistogramVec,
@@ -150,6 +153,30 @@ impl Metrics {
                         "Time to make a batch of records durable",
                     )
                     .buckets(commit_buckets),
+                ),
+            ),
+            store_audited: register(
+                &registry,
+                counters(
+                    "peerage_store_audited_total",
+                    "Records verified again after their group was opened, by outcome: sound, dropped",
+                    &["outcome"],
+                ),
+            ),
+            duplicated: register(
+                &registry,
+                counters(
+                    "peerage_node_duplicated_total",
+                    "How often two nodes were seen with one key, by whose: ours, theirs",
+                    &["whose"],
+                ),
+            ),
+            backups: register(
+                &registry,
+                counters(
+                    "peerage_backups_total",
+                    "Backups made while running, by outcome: made, failed",
+                    &["outcome"],
                 ),
             ),
             api_requests: register(
@@ -337,6 +364,28 @@ impl Metrics {
         self.reconcile_session("finished");
         let bytes = usize::try_from(tally.compare_bytes).unwrap_or(usize::MAX);
         self.reconcile_bytes("both", "summary", bytes);
+    }
+
+    /// Records were verified again.
+    pub fn store_audited(&self, checked: usize, dropped: usize) {
+        let sound = checked.saturating_sub(dropped) as u64;
+        for (outcome, count) in [("sound", sound), ("dropped", dropped as u64)] {
+            self.store_audited
+                .with_label_values(&[outcome])
+                .inc_by(count);
+        }
+    }
+
+    /// Two nodes were seen with one key: ours, or another's.
+    pub fn node_duplicated(&self, ours: bool) {
+        let whose = if ours { "ours" } else { "theirs" };
+        self.duplicated.with_label_values(&[whose]).inc();
+    }
+
+    /// A backup was made, or failed.
+    pub fn backup(&self, made: bool) {
+        let outcome = if made { "made" } else { "failed" };
+        self.backups.with_label_values(&[outcome]).inc();
     }
 
     /// A batch became durable.

@@ -15,6 +15,7 @@ mod inspection;
 mod invitation;
 mod members;
 mod page;
+mod portable;
 mod problem;
 mod properties;
 mod record;
@@ -50,13 +51,15 @@ pub use inspection::{
 pub use invitation::{InvitationDetail, InvitationState, InvitationSummary};
 pub use members::{ChainLink, MemberDetail, MemberNode, MemberTree, Standing};
 pub use page::Page;
+pub use portable::{DatabaseInfo, ImportedDatabase};
 pub use problem::{ErrorInfo, ExitCodeInfo, Explanation, OriginalInfo, Problem};
 pub use properties::{GroupChange, GroupProperties, NodeInfo, PresenceRequest};
 pub use record::{AttributeInfo, AttributeScalar, AttributeType, RecordInfo};
 pub use requests::{
-    CardText, ExportRequest, ExportedIdentity, FingerprintInfo, IdentityChange, ImportRequest,
-    InspectRequest, InvitationInfo, InvitationText, InviteRequest, IssueAdminRequest, JoinRequest,
-    RecordChange, RecordPut, RecoverRequest, RecoveryFile, ReissueRequest,
+    CardText, ExportRequest, ExportedIdentity, FingerprintInfo, GroupConfigFile,
+    GroupConfigRequest, IdentityChange, ImportRequest, InspectRequest, InvitationInfo,
+    InvitationText, InviteRequest, IssueAdminRequest, JoinRequest, RecordChange, RecordPut,
+    RecoverRequest, RecoveryFile, ReissueRequest,
 };
 pub use standing::{AuditEntry, AuditFile, LeaveGroup, RemovalProgress, RemoveMember, RenewMember};
 pub use status::NodeStatus;

@@ -37,6 +37,7 @@ use crate::{
     command::{Command, Inspection, NetworkView, View},
     deferring::Deferring,
     direct::{Directs, Note},
+    duplicated::Duplicated,
     event::Feeds,
     metrics::Metrics,
     storing::{Storing, Told},
@@ -77,6 +78,8 @@ pub(crate) struct Run {
     pub(crate) next_command: CommandId,
     /// Groups in which nothing expires now.
     pub(crate) deferring: Deferring,
+    /// When another node was last seen with our key.
+    pub(crate) duplicated: Duplicated,
     /// What the metrics have been told of the network.
     pub(crate) counted: Counts,
     /// Nodes to enter the cloud through, dialled again while nobody is connected.
@@ -107,6 +110,8 @@ pub(crate) enum Notice {
     Visited(ReplicaId, VisitOutcome),
     /// The requests at a group's door, to be kept.
     Requests(ReplicaId, Vec<u8>),
+    /// A replica that was restored from a backup has been brought up to date.
+    CaughtUp(ReplicaId),
 }
 
 impl Run {
@@ -271,6 +276,10 @@ impl Run {
                     change,
                 });
             }
+            Command::SettleRestored(replica, done) => {
+                self.handle(Input::SettleRestored { replica });
+                let _ = done.send(());
+            }
             Command::Presence(replica, wish, done) => {
                 self.handle(Input::Presence { replica, wish });
                 let _ = done.send(());
@@ -384,6 +393,7 @@ impl Run {
                 .map(|(member, seen)| (*member, seen.clone()))
                 .collect(),
             attributes: view.attributes.map(ToOwned::to_owned),
+            behind: view.behind,
         })
     }
 

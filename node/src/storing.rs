@@ -32,6 +32,8 @@ const MAX_COMMIT: usize = 4_096;
 /// Bytes of envelopes in one commit, beyond which no further request joins it. With the request
 /// that goes beyond, a commit has at most 15 MiB.
 const MAX_COMMIT_BYTES: usize = 8 * 1024 * 1024;
+/// Records verified again at once, while nothing else is to be done: about 5 ms.
+const AUDIT_STEP: usize = 64;
 /// Records removed at once; a replica that has more gets another turn after what else is waiting.
 const MAX_EXPIRED: usize = 1_024;
 
@@ -93,6 +95,7 @@ impl Storing {
             metrics,
             told,
             sweeps: VecDeque::new(),
+            auditing: false,
         };
         let thread = thread::Builder::new()
             .name("peerage-store".into())
@@ -202,11 +205,14 @@ struct Worker {
     told: mpsc::UnboundedSender<Told>,
     /// Replicas to be rid of what has expired, each once, in the order of their turns.
     sweeps: VecDeque<ReplicaId>,
+    /// Whether records are to be verified that were there when their replica was opened.
+    auditing: bool,
 }
 
 impl Worker {
     fn run(mut self, mut queue: mpsc::Receiver<Request>) {
         while let Some(round) = self.next_round(&mut queue) {
+            let idle = round.puts.is_empty() && round.others.is_empty();
             // Writing first means that a read may see a write that was asked for after it. Nobody
             // minds: every answer is of one moment.
             self.commit(round.puts);
@@ -218,14 +224,16 @@ impl Worker {
             }
             if let Some(replica) = self.sweeps.pop_front() {
                 self.expire(replica);
+            } else if self.auditing && idle {
+                self.audit();
             }
         }
     }
 
-    /// Takes what has gathered; waits for something unless there is a sweep to go on with.
+    /// Takes what has gathered; waits for something unless there is a sweep or an audit to go on with.
     fn next_round(&self, queue: &mut mpsc::Receiver<Request>) -> Option<Round> {
         let mut round = Round::default();
-        let mut next = if self.sweeps.is_empty() {
+        let mut next = if self.sweeps.is_empty() && !self.auditing {
             Some(queue.blocking_recv()?)
         } else {
             match queue.try_recv() {
@@ -257,6 +265,24 @@ impl Worker {
         let after = self.store.count(&replica).unwrap_or_default();
         if before.saturating_sub(after) >= MAX_EXPIRED as u64 {
             self.sweep(replica);
+        }
+    }
+
+    /// Verifies some of the records that were there when their replica was opened.
+    fn audit(&mut self) {
+        match self.store.audit(AUDIT_STEP) {
+            Ok(audit) => {
+                self.auditing = audit.more;
+                self.metrics
+                    .store_audited(audit.checked, audit.dropped.len());
+                for (_, record) in &audit.dropped {
+                    tracing::warn!(%record, "altered in the store while it was closed: dropped; members bring it back");
+                }
+            }
+            Err(error) => {
+                self.auditing = false;
+                tracing::warn!(%error, "records were not verified again");
+            }
         }
     }
 
@@ -330,7 +356,11 @@ impl Worker {
                 self.tell(Told::Answer(Input::Withdrawn { operation, result }));
             }
             Request::Expire(replica) => self.sweep(replica),
-            Request::Query(query) => query(self.store.as_mut()),
+            Request::Query(query) => {
+                query(self.store.as_mut());
+                // It may have opened a replica.
+                self.auditing = true;
+            }
             Request::Stop => {}
         }
     }

@@ -361,7 +361,7 @@ mod tests {
         fn any_bytes_are_bounded_and_panic_nowhere(bytes in proptest::collection::vec(any::<u8>(), 0..400), framed: bool) {
             let mut whole = Vec::new();
             if framed {
-                DatabaseWriter::begin(&header(&identity(1)), &mut whole);
+                let _ = DatabaseWriter::begin(&header(&identity(1)), &mut whole);
             }
             whole.extend_from_slice(&bytes);
             let mut reader = DatabaseReader::default();

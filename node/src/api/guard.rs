@@ -8,6 +8,7 @@
 use axum::http::{HeaderMap, Method, Request, header};
 use hyper::body::Body;
 
+use super::files::FILE_TYPE;
 use crate::Error;
 
 /// The type of content of every body.
@@ -114,7 +115,7 @@ fn check_origin(headers: &HeaderMap, origins: &[String]) -> Result<(), Error> {
     Ok(())
 }
 
-/// A form can send three types of content, and JSON is none of them.
+/// A form can send three types of content, and neither JSON nor that of files is one of them.
 fn check_content<B: Body>(request: &Request<B>) -> Result<(), Error> {
     let headers = request.headers();
     let said = headers.contains_key(header::CONTENT_TYPE);
@@ -123,8 +124,13 @@ fn check_content<B: Body>(request: &Request<B>) -> Result<(), Error> {
     }
     let json = only(headers, &header::CONTENT_TYPE)
         .and_then(|content| content.to_str().ok())
-        .is_some_and(is_json);
+        .is_some_and(|content| is_json(content) || (takes_file(request) && content == FILE_TYPE));
     json.then_some(()).ok_or(Error::NotJson)
+}
+
+/// Whether the body of this request is a file.
+fn takes_file<B>(request: &Request<B>) -> bool {
+    request.method() == Method::PUT && request.uri().path().ends_with("/database")
 }
 
 fn is_json(content: &str) -> bool {

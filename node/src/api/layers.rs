@@ -10,7 +10,9 @@ use axum::{
 
 use http_body_util::{BodyExt, Limited};
 
-use super::{Api, MAX_BODY_BYTES, REQUEST_TIMEOUT, access, caller::Caller};
+use super::{
+    Api, MAX_BODY_BYTES, REQUEST_TIMEOUT, TRANSFER_TIMEOUT, TRANSFERS, access, caller::Caller,
+};
 use crate::{
     Error,
     applications::Permit,
@@ -35,13 +37,19 @@ pub(super) async fn watch(
         .get::<MatchedPath>()
         .map_or_else(|| "unknown".to_owned(), |path| path.as_str().to_owned());
     let response = match begin(&api, &caller, &request) {
-        Ok(_permit) => match tokio::time::timeout(REQUEST_TIMEOUT, next.run(request)).await {
-            Ok(response) => response,
-            Err(_) => Error::TimedOut {
-                seconds: REQUEST_TIMEOUT.as_secs(),
+        Ok(_permit) => {
+            let patience = match TRANSFERS.contains(&route.as_str()) {
+                true => TRANSFER_TIMEOUT,
+                false => REQUEST_TIMEOUT,
+            };
+            match tokio::time::timeout(patience, next.run(request)).await {
+                Ok(response) => response,
+                Err(_) => Error::TimedOut {
+                    seconds: patience.as_secs(),
+                }
+                .into_response(),
             }
-            .into_response(),
-        },
+        }
         Err(error) => {
             read_off(request).await;
             error.into_response()

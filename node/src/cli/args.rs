@@ -9,22 +9,26 @@ use libp2p::Multiaddr;
 use super::values::{AttributeArg, CodeParser, Lifetime};
 
 mod app;
+mod backup;
 mod direct;
 mod events;
 mod group_key;
 mod inspection;
 mod invite;
 mod member;
+mod portable;
 mod standing;
 
 pub use self::{
     app::{AppCommand, RegisterArgs},
+    backup::BackupCommand,
     direct::{DirectCommand, KindArg, PipeArgs},
     events::{ConsumersCommand, EventsCommand, TailArgs},
     group_key::GroupKeyCommand,
     inspection::{DoctorArgs, GraphCommand, GraphFormat, StatusArgs},
     invite::{Forms, InvitationForm, InviteCommand, RoleArg},
     member::MemberCommand,
+    portable::{DatabaseCommand, GroupExportArgs, GroupImportArgs},
     standing::{AuditArgs, AuditCommand, RemoveArgs},
 };
 
@@ -142,6 +146,9 @@ pub enum Command {
     /// Events: what happens in a group
     #[command(subcommand)]
     Events(EventsCommand),
+    /// Backups of the whole node
+    #[command(subcommand)]
+    Backup(BackupCommand),
     /// Explain an error or an exit code; needs no daemon
     #[command(
         after_help = "Examples:\n  peerage explain group_not_found\n  peerage explain PEER_E_NOT_AUTHORIZED\n  peerage explain 0x80630109\n  peerage explain exit 4\n  peerage explain --list"
@@ -405,6 +412,24 @@ pub enum GroupCommand {
     /// The group's own key: for the day its creator's disk is lost
     #[command(subcommand)]
     Key(GroupKeyCommand),
+    /// Write a group's configuration, encrypted, to use the group on another machine
+    #[command(
+        after_help = "Example:\n  peerage group export Chess --out chess.config\n\nTake it to a machine that has the identity (peerage id export), without the records: those come from other members, or with peerage group db export. The passphrase is asked for, or read from --passphrase-file or PEERAGE_EXPORT_PASSPHRASE."
+    )]
+    Export(GroupExportArgs),
+    /// Take in a group's configuration that was exported on another machine
+    #[command(
+        after_help = "Examples:\n  peerage group import chess.config\n  peerage group import chess.config --overwrite\n\nThe identity must be here already (peerage id import). The passphrase is asked for, or read from --passphrase-file or PEERAGE_EXPORT_PASSPHRASE."
+    )]
+    Import(GroupImportArgs),
+    /// A group's records as a file
+    #[command(subcommand)]
+    Db(DatabaseCommand),
+    /// Go on with a group that was restored from a backup, without having met another member
+    #[command(
+        after_help = "Example:\n  peerage group settle Chess\n\nOnly where nobody is left who could have what came after the backup: what they publish later and what you change now may be of different opinion."
+    )]
+    Settle(GroupName),
 }
 
 /// `peerage group set`

@@ -1,12 +1,14 @@
 //! Talks to the daemon over its socket.
 
+mod transfer;
+
 use std::{path::PathBuf, time::Duration};
 
 use futures::Stream;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{
     Method, Request, Response, StatusCode,
-    body::{Bytes, Incoming},
+    body::{Body, Bytes, Incoming},
     client::conn::http1,
     header::{self, HeaderValue},
 };
@@ -177,7 +179,7 @@ impl Client {
         let request = Request::get(path)
             .header(header::HOST, "peerage")
             .header(header::ACCEPT, "application/x-ndjson")
-            .body(Full::default())
+            .body(Full::<Bytes>::default())
             .map_err(internal)?;
         let response = self.send(request).await?;
         if !response.status().is_success() {
@@ -268,7 +270,10 @@ impl Client {
         self.token.as_ref()
     }
 
-    async fn send(&self, mut request: Request<Full<Bytes>>) -> Result<Response<Incoming>, Failure> {
+    async fn send<B>(&self, mut request: Request<B>) -> Result<Response<Incoming>, Failure>
+    where
+        B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
+    {
         if let Some(token) = self.authorization() {
             let headers = request.headers_mut();
             headers.insert(header::AUTHORIZATION, token.clone());

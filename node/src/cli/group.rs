@@ -10,7 +10,7 @@ use super::{
     graph, group_key,
     id::Deleted,
     output::{Output, fields, harmless, short_time, table, yes},
-    presence, standing,
+    portable, presence, standing,
 };
 use crate::{
     api::segment,
@@ -65,6 +65,10 @@ pub(super) async fn run(
         GroupCommand::Address(args) => door::address(client, args, output).await,
         GroupCommand::Join(args) => door::join(client, args, output).await,
         GroupCommand::Key(command) => group_key::run(client, command, output).await,
+        GroupCommand::Export(args) => portable::export_config(client, args, output).await,
+        GroupCommand::Import(args) => portable::import_config(client, args, output).await,
+        GroupCommand::Db(command) => portable::database(client, command, output).await,
+        GroupCommand::Settle(name) => act(client, name.into(), "/settle", output).await,
         GroupCommand::Leave { group, reason } => {
             standing::leave(client, group.into(), reason, output).await
         }
@@ -223,6 +227,7 @@ fn group_rows(group: &GroupInfo) -> Vec<(&'static str, String)> {
         ("records", group.records.to_string()),
         ("cloud", group.cloud.clone()),
         ("group key", yes(group.group_key)),
+        ("behind a backup", yes(group.behind)),
         (
             "valid until",
             group

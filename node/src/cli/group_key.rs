@@ -1,8 +1,6 @@
 //! `peerage group key …`
 
-use std::{fs::OpenOptions, io::Write, os::unix::fs::OpenOptionsExt, path::Path};
-
-use serde::Serialize;
+use std::path::Path;
 
 use super::{
     args::{GroupArg, GroupKeyCommand},
@@ -11,6 +9,7 @@ use super::{
     group::group_fields,
     input::{self, Ask},
     output::Output,
+    portable::{Exported, must_be_new, write_private},
 };
 use crate::{
     Error,
@@ -76,34 +75,15 @@ async fn export(
     passphrase_file: Option<&Path>,
     output: Output,
 ) -> Result<(), Failure> {
-    #[derive(Serialize)]
-    struct Exported {
-        exported: String,
-    }
-    if out.exists() {
-        let reason = format!("{} exists and is not overwritten", out.display());
-        return Err(Error::invalid("out", reason).into());
-    }
+    must_be_new(out)?;
     let path = client.group(group).await?.below("/key/export");
     let passphrase = input::passphrase(passphrase_file, Ask::Twice)?;
     let request = ExportRequest {
         passphrase: passphrase.as_str().to_owned(),
     };
     let file: RecoveryFile = client.post(&path, &request).await?;
-    OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(out)
-        .and_then(|mut written| {
-            written.write_all(file.pem.as_bytes())?;
-            written.sync_all()
-        })
-        .map_err(|error| Error::io(out, error))?;
-    let done = Exported {
-        exported: out.display().to_string(),
-    };
-    output.show(&done, |done| {
+    write_private(out, &file.pem)?;
+    output.show(&Exported::to(out), |done| {
         format!(
             "written to {}; keep it and its passphrase apart, and away from this disk",
             done.exported

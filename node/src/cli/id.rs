@@ -1,11 +1,6 @@
 //! `peerage id …`
 
-use std::{
-    fs::OpenOptions,
-    io::Write,
-    os::unix::fs::OpenOptionsExt,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -15,6 +10,7 @@ use super::{
     failure::Failure,
     input::{self, Ask},
     output::{Output, fields, harmless, short_time, table, yes},
+    portable::{Exported, must_be_new, write_private},
 };
 use crate::{
     Error,
@@ -131,14 +127,7 @@ async fn export(
     passphrase_file: Option<&Path>,
     output: Output,
 ) -> Result<(), Failure> {
-    #[derive(Serialize)]
-    struct Exported {
-        exported: String,
-    }
-    if out.exists() {
-        let reason = format!("{} exists and is not overwritten", out.display());
-        return Err(Error::invalid("out", reason).into());
-    }
+    must_be_new(out)?;
     let passphrase = input::passphrase(passphrase_file, Ask::Twice)?;
     let request = ExportRequest {
         passphrase: passphrase.as_str().to_owned(),
@@ -146,20 +135,8 @@ async fn export(
     let exported: ExportedIdentity = client
         .post(&identity_path(Some(name), "/export"), &request)
         .await?;
-    OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(out)
-        .and_then(|mut file| {
-            file.write_all(exported.pem.as_bytes())?;
-            file.sync_all()
-        })
-        .map_err(|error| Error::io(out, error))?;
-    let done = Exported {
-        exported: out.display().to_string(),
-    };
-    output.show(&done, |done| {
+    write_private(out, &exported.pem)?;
+    output.show(&Exported::to(out), |done| {
         format!(
             "written to {}; keep it and its passphrase apart",
             done.exported

@@ -12,11 +12,13 @@ impl Error {
     pub fn entry(&self) -> &'static Entry {
         match self {
             Self::FolderInUse { .. } => &catalogue::FOLDER_IN_USE,
+            Self::FolderNotEmpty { .. } => &catalogue::FOLDER_NOT_EMPTY,
             Self::NoKeyAccess { .. } => &catalogue::NO_KEY_ACCESS,
             Self::FileDamaged { .. } => &catalogue::FILE_DAMAGED,
             Self::FutureFormat { .. } => &catalogue::UNSUPPORTED_VERSION,
             Self::WrongPassphrase { .. } => &catalogue::WRONG_PASSPHRASE,
             Self::PassphraseNeeded { .. } => &catalogue::PASSPHRASE_NEEDED,
+            Self::InvalidExport { .. } => &catalogue::INVALID_EXPORT,
             Self::DiskFull { .. } => &catalogue::DISK_FULL,
             Self::Io { .. } => &catalogue::IO,
             Self::InvalidSetting { .. } => &catalogue::INVALID_SETTING,
@@ -56,7 +58,10 @@ impl Error {
             Self::EventsEnded => &catalogue::EVENTS_ENDED,
             Self::TooManyConsumers { .. } => &catalogue::TOO_MANY_CONSUMERS,
             Self::ConsumerNotFound { .. } => &catalogue::CONSUMER_NOT_FOUND,
-            Self::GroupInUse { .. } => &catalogue::GROUP_IN_USE,
+            Self::GroupInUse { .. } | Self::GroupOnline { .. } => &catalogue::GROUP_IN_USE,
+            Self::ConfigExists { .. } => &catalogue::GROUP_CONFIG_EXISTS,
+            Self::Behind { .. } => &catalogue::GROUP_BEHIND,
+            Self::InvalidDatabase { .. } => &catalogue::INVALID_DATABASE,
             Self::StoreFailed { .. } => &catalogue::STORE_FAILED,
             Self::GroupNotReady { .. } => &catalogue::GROUP_NOT_READY,
             Self::ConnectSelf { .. } => &catalogue::CONNECT_SELF,
@@ -105,6 +110,9 @@ impl Error {
     #[must_use]
     pub fn next_step(&self) -> String {
         match self {
+            Self::GroupOnline { .. } => {
+                "go offline with it first: peerage group close GROUP".to_owned()
+            }
             Self::NoKeyAccess { path, .. } => format!("run as the owner of {}", path.display()),
             Self::InvalidSetting { field, .. } if field == "socket" => {
                 "choose another path with --socket".to_owned()

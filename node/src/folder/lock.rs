@@ -13,10 +13,10 @@ use crate::Error;
 
 /// Held as long as the node runs; the system lets go when the process ends, however it ends.
 #[derive(Debug)]
-pub(super) struct FolderLock(#[expect(dead_code, reason = "held, not read")] File);
+pub(crate) struct FolderLock(#[expect(dead_code, reason = "held, not read")] File);
 
 impl FolderLock {
-    pub(super) fn take(folder: &Path) -> Result<Self, Error> {
+    pub(crate) fn take(folder: &Path) -> Result<Self, Error> {
         let path = folder.join("lock");
         let mut file = OpenOptions::new()
             .read(true)

@@ -196,6 +196,7 @@ impl DataFolder {
         self.delete_invitations(identity, group)?;
         let key = files::remove(&folder.join(format!("{name}.pem")))?;
         files::remove(&folder.join(format!("{name}.requests")))?;
+        files::remove(&folder.join(format!("{name}.restored")))?;
         if !known && !key {
             return Err(Error::GroupNotFound {
                 name: group.to_string(),

@@ -1,6 +1,8 @@
 //! [`GroupHandle`]: what an application does in a group.
 
+mod config;
 mod consumers;
+mod database;
 mod direct;
 mod events;
 mod invitations;
@@ -241,6 +243,7 @@ impl GroupHandle {
             cloud: membership.cloud.clone(),
             group_key: membership.group_key.is_some(),
             outcome: None,
+            behind: view.as_ref().is_some_and(|view| view.behind),
         })
     }
 
@@ -387,6 +390,9 @@ impl GroupHandle {
             ChangeError::Draft(error) => error.into(),
             ChangeError::Refused(rejection) => rejection.into(),
             ChangeError::Conflict => Error::Busy,
+            ChangeError::Behind => Error::Behind {
+                group: self.name.clone(),
+            },
             ChangeError::Store(failure) => Error::StoreFailed {
                 reason: failure.to_string(),
             },

@@ -9,6 +9,7 @@ use std::{
 use libp2p::PeerId;
 use peerage_protocol::{engine::OpenGroup, gmc, properties::Properties};
 use peerage_records::{
+    codec::SignedRecord,
     id::ReplicaId,
     store::{Partition, RecordQuery},
     time::Timestamp,
@@ -21,6 +22,7 @@ use super::{
     life::{Life, Replicas, Turn},
     properties::attributes_key,
     remembered::note_key,
+    transfers::Transfers,
 };
 use crate::{
     Error, Result, Settings,
@@ -29,6 +31,7 @@ use crate::{
     command::{Command, NetworkView, View},
     deferring::Deferring,
     direct::Directs,
+    duplicated::Duplicated,
     event::{Consumers, Feeds, Origin, consumers_key},
     folder::{DataFolder, Membership},
     metrics::Metrics,
@@ -64,6 +67,8 @@ pub(crate) struct Inner {
     /// Where what an application held is let go of when it is dropped, wherever that is.
     pub(crate) runtime: tokio::runtime::Handle,
     pub(crate) deferring: Deferring,
+    pub(crate) duplicated: Duplicated,
+    pub(crate) transfers: Transfers,
     pub(crate) visits: Visits,
     pub(crate) directs: Arc<Directs>,
     /// The run loop or the store has ended.
@@ -183,32 +188,17 @@ impl Inner {
         let now = self.clock.timestamp();
         let root = membership.root()?;
         let gmc = gmc::verify(&membership.chain, &root.id(), now)?;
-        let (members, origin) = self
+        let members = self.records_of_the_group(replica, now).await?;
+        let origin = self
             .storing
             .ask(move |store| {
-                store.open_replica(replica)?;
                 let newest = store.changes(&replica, u64::MAX, 1)?.newest;
                 let last = store.changes(&replica, newest.saturating_sub(1), 1)?;
                 let at = last.changes.last().map(|change| change.at);
-                let origin = Origin {
+                Ok(Origin {
                     newest,
                     at: at.unwrap_or(now),
-                };
-                let mut members = Vec::new();
-                let mut query = RecordQuery {
-                    kind: None,
-                    partition: Partition::Membership,
-                    after: None,
-                    limit: MEMBERS_PAGE,
-                };
-                loop {
-                    let page = store.list(&replica, &query, now)?;
-                    let Some(last) = page.last() else {
-                        return Ok((members, origin));
-                    };
-                    query.after = Some(last.record().id);
-                    members.extend(page);
-                }
+                })
             })
             .await?;
         let attributes = self.attributes(replica).await?;
@@ -217,7 +207,11 @@ impl Inner {
             membership.identity.clone(),
             root.name().clone(),
         );
-        let requests = blocking(move || folder.load_requests(&member, &group)).await?;
+        let (requests, restored) = blocking(move || {
+            let requests = folder.load_requests(&member, &group)?;
+            Ok((requests, folder.restored(&member, &group)?))
+        })
+        .await?;
         let cloud = membership
             .cloud
             .parse()
@@ -236,6 +230,7 @@ impl Inner {
                 ..Properties::default()
             },
             attributes,
+            restored,
         };
         self.command(|done| Command::Open(Box::new(open), origin, done))
             .await?;
@@ -243,6 +238,34 @@ impl Inner {
             .await?;
         turn.set_open(true);
         Ok(())
+    }
+
+    /// The records about the group itself that a replica holds; opens it in the store.
+    pub(crate) async fn records_of_the_group(
+        &self,
+        replica: ReplicaId,
+        now: Timestamp,
+    ) -> Result<Vec<SignedRecord>> {
+        self.storing
+            .ask(move |store| {
+                store.open_replica(replica)?;
+                let mut members = Vec::new();
+                let mut query = RecordQuery {
+                    kind: None,
+                    partition: Partition::Membership,
+                    after: None,
+                    limit: MEMBERS_PAGE,
+                };
+                loop {
+                    let page = store.list(&replica, &query, now)?;
+                    let Some(last) = page.last() else {
+                        return Ok(members);
+                    };
+                    query.after = Some(last.record().id);
+                    members.extend(page);
+                }
+            })
+            .await
     }
 
     /// Goes online, starting from the invitation's addresses, the settings' and last time's

@@ -51,6 +51,16 @@ impl Inner {
                 })
                 .await
             }
+            Notice::CaughtUp(replica) => {
+                let Some(membership) = self.known().membership(&replica).cloned() else {
+                    return Ok(());
+                };
+                self.with_vault(move |vault| {
+                    let group = membership.root()?.name().clone();
+                    vault.folder().caught_up(&membership.identity, &group)
+                })
+                .await
+            }
             Notice::Visited(visit, outcome) => self.visited(visit, outcome).await,
             Notice::Requests(replica, requests) => {
                 let known = self.known();

@@ -358,6 +358,7 @@ impl Inner {
             cloud: waiting.address.cloud().name().to_owned(),
             group_key: false,
             outcome: None,
+            behind: false,
         })
     }
 }

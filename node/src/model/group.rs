@@ -135,6 +135,10 @@ pub struct GroupInfo {
     pub cloud: String,
     /// Whether the group's own key is on this node.
     pub group_key: bool,
+    /// Whether it was restored from a backup and has met no member since: what is there may be older than
+    /// what this identity has published itself, so it is not changed before.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub behind: bool,
     /// In answer to a request that had nothing to do: why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]

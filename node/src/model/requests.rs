@@ -121,6 +121,26 @@ pub struct RecoverRequest {
     pub identity: Option<String>,
 }
 
+/// A group's configuration, encrypted.
+#[derive(Clone, Serialize, Deserialize, ToSchema, Zeroize, ZeroizeOnDrop)]
+pub struct GroupConfigFile {
+    /// As text; `age` opens it.
+    pub text: String,
+}
+
+/// Takes in a group's configuration.
+#[derive(Clone, Serialize, Deserialize, ToSchema, Zeroize, ZeroizeOnDrop)]
+#[serde(deny_unknown_fields)]
+pub struct GroupConfigRequest {
+    /// The configuration, as it was exported.
+    pub text: String,
+    /// The passphrase given at export.
+    pub passphrase: String,
+    /// Whether it may replace the membership that is here.
+    #[serde(default)]
+    pub overwrite: bool,
+}
+
 /// Makes one of our identities an Admin by the group's key.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -252,6 +272,8 @@ redact!(
     ImportRequest,
     RecoveryFile,
     RecoverRequest,
+    GroupConfigFile,
+    GroupConfigRequest,
     JoinRequest,
     InspectRequest,
     InvitationText

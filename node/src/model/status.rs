@@ -30,4 +30,8 @@ pub struct NodeStatus {
     pub data_dir: String,
     /// What is wrong, as far as the node sees it without asking anybody; `GET /v1/doctor` looks closer.
     pub warnings: Vec<Finding>,
+    /// When another node was last seen with this node's key, if ever since the start: the data folder, or
+    /// a backup of it, is in use on another machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_used_elsewhere: Option<String>,
 }

@@ -85,6 +85,12 @@ impl Run {
                 let _ = self.notices.send(Notice::Synchronised(replica));
                 self.tell(replica, GroupEvent::of(EventKind::Synchronised));
             }
+            Event::CaughtUp { replica } => {
+                tracing::info!(group = %self.group_name(&replica), "a restored group is up to date");
+                let _ = self.notices.send(Notice::CaughtUp(replica));
+                self.tell(replica, GroupEvent::of(EventKind::Synchronised));
+            }
+            Event::NodeDuplicated { replica, peer } => self.tell_duplicated(replica, peer),
             Event::Reconciled { tally, .. } => {
                 self.metrics.reconciled(&tally);
             }
@@ -315,6 +321,26 @@ impl Run {
             };
             self.tell(replica, refused);
         }
+    }
+
+    /// Two nodes run with one key. It is said as often as it shows: until somebody does something.
+    fn tell_duplicated(&self, replica: ReplicaId, peer: PeerId) {
+        let ours = peer == self.network.peer();
+        self.metrics.node_duplicated(ours);
+        let detail = if ours {
+            self.duplicated.set(self.clock.timestamp());
+            tracing::warn!(%peer, "the key of this node is in use on another machine: stop one of the two");
+            "this node's key is in use on another machine"
+        } else {
+            tracing::warn!(%peer, "two nodes take turns with this key");
+            "another member's node key is in use on two machines"
+        };
+        let duplicated = GroupEvent {
+            node: Some(peer.to_string()),
+            detail: Some(detail.to_owned()),
+            ..GroupEvent::of(EventKind::NodeDuplicated)
+        };
+        self.tell(replica, duplicated);
     }
 
     fn tell_of_member(&self, replica: ReplicaId, kind: EventKind, member: &IdentityKey) {

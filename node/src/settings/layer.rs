@@ -113,6 +113,26 @@ impl Layer {
         })
     }
 
+    /// What another machine can use of these settings: not the paths of this one.
+    #[must_use]
+    pub fn of(settings: &Settings) -> Self {
+        Self {
+            data_dir: None,
+            listen: Some(settings.listen.clone()),
+            external: Some(settings.external.clone()),
+            bootstrap: Some(settings.bootstrap.clone()),
+            api_listen: settings.api_listen,
+            api_allow_origins: Some(settings.api_allow_origins.clone()),
+            socket: None,
+            passphrase_file: None,
+            max_identities: Some(settings.max_identities),
+            log: LogLayer {
+                level: Some(settings.log.level.clone()),
+                format: Some(settings.log.format),
+            },
+        }
+    }
+
     /// This layer's values where present, else `below`'s.
     #[must_use]
     pub fn over(self, below: Self) -> Self {

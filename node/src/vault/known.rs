@@ -67,11 +67,16 @@ impl Known {
 
     /// The identity a membership belongs to.
     pub(crate) fn holder(&self, membership: &Membership) -> Result<&Arc<Identity>> {
-        let found = self.identities.get(&membership.identity);
+        self.identity_named(&membership.identity)
+    }
+
+    /// The identity with this very peer name.
+    pub(crate) fn identity_named(&self, name: &PeerName) -> Result<&Arc<Identity>> {
+        let found = self.identities.get(name);
         found
             .map(|(identity, _)| identity)
             .ok_or_else(|| Error::IdentityNotFound {
-                name: membership.identity.to_string(),
+                name: name.to_string(),
             })
     }
 

@@ -37,7 +37,9 @@ impl Change {
     /// Whether it is made to something that is there, which may be older than it should be.
     pub(super) fn builds_on_the_past(&self) -> bool {
         match self {
-            Self::Update(..)
+            // What is published under a key may have been published under it before.
+            Self::PublishAs(..)
+            | Self::Update(..)
             | Self::Delete(_)
             | Self::Properties(_)
             | Self::Issue { .. }

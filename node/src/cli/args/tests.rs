@@ -60,6 +60,11 @@ peerage group leave
 peerage group key export
 peerage group key import
 peerage group key issue-admin
+peerage group export
+peerage group import
+peerage group db export
+peerage group db import
+peerage group settle
 peerage invite create
 peerage invite ls
 peerage invite show
@@ -100,6 +105,9 @@ peerage direct pipe
 peerage events tail
 peerage events consumers ls
 peerage events consumers rm
+peerage backup create
+peerage backup verify
+peerage backup restore
 peerage explain
 peerage completions";
     assert_eq!(words.join("\n"), expected);

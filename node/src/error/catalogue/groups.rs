@@ -31,10 +31,31 @@ room! {
     GROUP_IN_USE = Entry::new(
         "group_in_use",
         Conflict,
-        "Another identity of this node is online in the group, and a node is online once per group.",
+        "Another identity of this node is online in the group, and a node is online once per group; or the group is online, and what was asked for is done to one that is offline.",
         "close it for the other identity first: peerage group close GROUP --as OTHER",
     )
     .original("PEER_E_GROUP_IN_USE");
+    GROUP_CONFIG_EXISTS = Entry::new(
+        "group_config_exists",
+        Conflict,
+        "The identity is a member of the group on this node already, and a configuration that is imported would replace that membership.",
+        "to replace it: peerage group import FILE --overwrite; its records stay",
+    )
+    .original("PEER_E_ALREADY_EXISTS");
+    GROUP_BEHIND = Entry::new(
+        "group_behind",
+        Retry,
+        "The group was restored from a backup and has met no member since. What is there may be older than what this identity has published itself, so it is not changed before.",
+        "connect to the group and wait for a member: peerage group connect GROUP; where nobody is left: peerage group settle GROUP",
+    )
+    .again_after(5);
+    INVALID_DATABASE = Entry::new(
+        "invalid_database",
+        FixInput,
+        "The file is not an exported database of this group and identity, or it is damaged. Nothing of it was taken in.",
+        "use a whole file of this group and identity, written by: peerage group db export",
+    )
+    .original("PEER_E_INVALID_DATABASE");
     GROUP_NOT_READY = Entry::new(
         "group_not_ready",
         Retry,

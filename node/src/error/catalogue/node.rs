@@ -16,6 +16,19 @@ room! {
         "Another process holds the data folder. Two nodes on one folder would damage it.",
         "use the running daemon (peerage status), or stop it (peerage down)",
     );
+    FOLDER_NOT_EMPTY = Entry::new(
+        "folder_not_empty",
+        Conflict,
+        "A folder that a backup is to be restored to has something in it.",
+        "name another folder with --data-dir, or put this one aside with --force",
+    );
+    INVALID_EXPORT = Entry::new(
+        "invalid_export",
+        FixInput,
+        "An exported file or a backup is damaged, was altered, or is another kind of file. Nothing of it was taken in.",
+        "use an unaltered copy of the file",
+    )
+    .original("E_INVALIDARG");
     NO_KEY_ACCESS = Entry::new(
         "no_key_access",
         NotAuthorised,

@@ -85,6 +85,9 @@ kinds! {
     ConnectionFailed = "connection_failed",
     /// The last neighbour is gone and nobody known can be reached: naming an address would help.
     ConnectionRequired = "connection_required",
+    /// Two nodes run with one key, on two machines: from a copied data folder, or a backup restored beside
+    /// the node it was made of; `node` is that key's peer id, and `detail` says whether it is ours.
+    NodeDuplicated = "node_duplicated",
     /// Events were lost, because the reader was too slow or asked for events no longer kept. Take a
     /// snapshot, or list the records again and go on from this event's position.
     Gap = "gap",
@@ -159,6 +162,7 @@ impl EventKind {
             | Self::Synchronised
             | Self::JoinRequested
             | Self::ConnectionRequired
+            | Self::NodeDuplicated
             | Self::Gap
             | Self::SnapshotRecord
             | Self::SnapshotEnd => None,

@@ -1,0 +1,185 @@
+//! `peerage backup …`
+
+use std::path::{Path, PathBuf};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use peerage_records::time::Timestamp;
+
+use super::{
+    args::BackupCommand,
+    client::Client,
+    failure::Failure,
+    input::{self, Ask},
+    output::{Output, fields, harmless, short_time, table},
+    portable::{Exported, must_be_new},
+};
+use crate::{
+    Error,
+    backup::{self, Manifest, RestoreOptions},
+    clock::Clock,
+    model::ExportRequest,
+    portable::whole_file_of,
+};
+
+pub(super) async fn run(
+    data_dir: PathBuf,
+    client: &Client,
+    command: BackupCommand,
+    output: Output,
+) -> Result<(), Failure> {
+    match command {
+        BackupCommand::Create {
+            out,
+            passphrase_file,
+        } => create(client, &out, passphrase_file.as_deref(), output).await,
+        BackupCommand::Verify {
+            file,
+            passphrase_file,
+        } => {
+            must_exist(&file)?;
+            let passphrase = input::passphrase(passphrase_file.as_deref(), Ask::Once)?;
+            let bar = bar(output);
+            let verified = waiting(move || {
+                backup::verify(&file, &passphrase, &mut |done, total| {
+                    show(&bar, done, Some(total))
+                })
+            })
+            .await?;
+            output.show(&verified, |verified| {
+                format!(
+                    "{}\n\nthe backup is whole, and all {} records in it verify",
+                    contents(&verified.manifest),
+                    verified.records
+                )
+            })
+        }
+        BackupCommand::Restore {
+            file,
+            force,
+            new_node_key,
+            passphrase_file,
+        } => {
+            must_exist(&file)?;
+            let passphrase = input::passphrase(passphrase_file.as_deref(), Ask::Once)?;
+            let options = RestoreOptions {
+                force,
+                new_node_key,
+            };
+            let now: Timestamp = Clock::system().timestamp();
+            let bar = bar(output);
+            let restored = waiting(move || {
+                let mut progress = |done, total| show(&bar, done, Some(total));
+                backup::restore(&file, &passphrase, &data_dir, options, now, &mut progress)
+            })
+            .await?;
+            output.show(&restored, |restored| {
+                let aside = restored.put_aside.as_ref().map_or_else(String::new, |path| {
+                    format!("\nthe earlier folder is now {}", path.display())
+                });
+                format!(
+                    "{}\n\nrestored to {}{aside}\nstart it with: peerage --data-dir {} up\nits groups change nothing that is there before they have met another member",
+                    contents(&restored.manifest),
+                    restored.data_dir.display(),
+                    restored.data_dir.display(),
+                )
+            })
+        }
+    }
+}
+
+async fn create(
+    client: &Client,
+    out: &Path,
+    passphrase_file: Option<&Path>,
+    output: Output,
+) -> Result<(), Failure> {
+    must_be_new(out)?;
+    let passphrase = input::passphrase(passphrase_file, Ask::Twice)?;
+    let request = ExportRequest {
+        passphrase: passphrase.as_str().to_owned(),
+    };
+    let bar = bar(output);
+    whole_file_of(out, async |file| {
+        client
+            .download(
+                hyper::Method::POST,
+                "/v1/backup",
+                Some(&request),
+                file,
+                |done, total| {
+                    show(&bar, done, total);
+                },
+            )
+            .await
+    })
+    .await?;
+    bar.finish_and_clear();
+    output.show(&Exported::to(out), |done| {
+        format!(
+            "written to {}; check it with: peerage backup verify {}\nkeep it and its passphrase apart, and away from this disk",
+            done.exported, done.exported
+        )
+    })
+}
+
+/// Runs something that waits for the disk.
+async fn waiting<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Failure> {
+    let done = tokio::task::spawn_blocking(work).await;
+    Ok(done.map_err(|error| Error::Internal(error.to_string()))??)
+}
+
+fn must_exist(file: &Path) -> Result<(), Failure> {
+    match std::fs::metadata(file) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(Error::io(file, error).into()),
+    }
+}
+
+/// How far it has come, on standard error where that is a terminal.
+fn bar(output: Output) -> ProgressBar {
+    let bar = match output {
+        Output::Text => ProgressBar::no_length(),
+        Output::Json => ProgressBar::hidden(),
+    };
+    let style = ProgressStyle::with_template("{bar:30} {bytes} of {total_bytes}, {bytes_per_sec}");
+    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+fn show(bar: &ProgressBar, done: u64, total: Option<u64>) {
+    if let Some(total) = total {
+        // Encryption adds a little.
+        bar.set_length(total.max(done));
+    }
+    bar.set_position(done);
+}
+
+fn contents(manifest: &Manifest) -> String {
+    let identities = manifest
+        .files
+        .iter()
+        .filter(|file| file.path.starts_with("identities/"))
+        .count();
+    let head = fields(&[
+        ("made", short_time(&manifest.made)),
+        ("node", manifest.node.clone()),
+        ("version", manifest.software.clone()),
+        ("identities", identities.to_string()),
+        ("bytes", manifest.total_bytes().to_string()),
+    ]);
+    let groups = table(
+        ["GROUP", "NAME", "AS", "RECORDS", "NEWEST EVENT"],
+        manifest.groups.iter().map(|group| {
+            [
+                harmless(&group.friendly_name),
+                group.group.clone(),
+                group.identity.chars().take(8).collect(),
+                group.records.to_string(),
+                group.newest.to_string(),
+            ]
+        }),
+        "no group",
+    );
+    format!("{head}\n\n{groups}")
+}
