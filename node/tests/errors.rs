@@ -270,7 +270,11 @@ fn every_error_is_described_for_programs_and_for_people() {
             "{code}"
         );
         let may_help = matches!(entry.kind, ErrorKind::Retry | ErrorKind::Unavailable);
-        assert_eq!(may_help, matches!(entry.http_status(), 503 | 504), "{code}");
+        assert_eq!(
+            may_help,
+            matches!(entry.http_status(), 429 | 503 | 504),
+            "{code}"
+        );
         if may_help {
             assert!(entry.retry_after_seconds().is_some(), "{code}");
         }

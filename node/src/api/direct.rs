@@ -85,6 +85,7 @@ pub(super) struct Which {
     /// The member on this node, where several of its identities are in the group.
     identity: Option<String>,
     /// `direct` (the default), `neighbour` or `all`.
+    #[param(inline)]
     kind: Option<Kind>,
     /// Where to go on: `next` of the page before.
     cursor: Option<String>,
