@@ -32,6 +32,7 @@ const LAST: [&str; 5] = [
 /// Operations that cannot succeed on one node alone, or not after what was done before; each is refused
 /// in a documented way instead.
 const REFUSED: &[(&str, &str)] = &[
+    ("direct_open", "connect_self"),
     ("doors_accept", "request_not_found"),
     ("doors_deny", "request_not_found"),
     ("groups_connect_at", "connect_self"),
@@ -172,6 +173,8 @@ fn sample(scene: &Scene, operation: &Operation<'_>) -> (String, Option<Value>) {
         "invitations_reissue" => Some(json!({ "expires": "30d" })),
         "members_remove" => Some(json!({ "reason": "lost his laptop" })),
         "members_renew" => Some(json!({ "role": "member" })),
+        "direct_open" => Some(json!({ "member": "Ada", "wait": true })),
+        "direct_send" => Some(json!({ "type": "chat", "payload_text": "psst" })),
         "events_acknowledge" => Some(json!({ "consumer": "reader", "position": "1" })),
         "records_publish" => Some(json!({ "type": "note", "payload_text": "d4", "expires": "7d" })),
         "records_update" => Some(json!({ "payload_text": "c4" })),

@@ -37,7 +37,7 @@ const OPEN_PATIENCE: Duration = Duration::from_secs(25);
 ///
 /// Answers at once with the connection's id; what comes of it is told to listeners and in the group's
 /// events. With `wait` it answers when that is known: with the connection, or with an error.
-#[utoipa::path(post, path = "/v1/groups/{group}/direct", tag = "direct", request_body = OpenDirect, operation_id = "open_direct",
+#[utoipa::path(post, path = "/v1/groups/{group}/direct", tag = "direct", request_body = OpenDirect,
     params(("group" = String, Path, description = "Peer name, a unique start of it, or the friendly name"), AsWhom),
     responses(
         (status = 201, description = "it is open", body = DirectOpening),
@@ -103,7 +103,7 @@ enum Kind {
 }
 
 /// Open connections to other members' nodes, by id
-#[utoipa::path(get, path = "/v1/groups/{group}/direct", tag = "direct", operation_id = "list_direct",
+#[utoipa::path(get, path = "/v1/groups/{group}/direct", tag = "direct",
     params(("group" = String, Path, description = "Peer name, a unique start of it, or the friendly name"), Which),
     responses((status = 200, body = Page<ConnectionInfo>), (status = "default", description = "an error", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn list(
@@ -126,7 +126,7 @@ pub(super) async fn list(
 }
 
 /// One open connection
-#[utoipa::path(get, path = "/v1/groups/{group}/direct/{id}", tag = "direct", operation_id = "show_direct",
+#[utoipa::path(get, path = "/v1/groups/{group}/direct/{id}", tag = "direct",
     params(
         ("group" = String, Path, description = "Peer name, a unique start of it, or the friendly name"),
         ("id" = String, Path, description = "Connection id"),
@@ -144,7 +144,7 @@ pub(super) async fn show(
 }
 
 /// Close a direct connection; what was sent still arrives
-#[utoipa::path(delete, path = "/v1/groups/{group}/direct/{id}", tag = "direct", operation_id = "close_direct",
+#[utoipa::path(delete, path = "/v1/groups/{group}/direct/{id}", tag = "direct",
     params(
         ("group" = String, Path, description = "Peer name, a unique start of it, or the friendly name"),
         ("id" = String, Path, description = "Connection id"),
@@ -165,7 +165,7 @@ pub(super) async fn close(
 /// Send a message on a direct connection, or to a neighbour
 ///
 /// Answers when the network has the message. Larger ones, up to 16 MiB, go over the connection's socket.
-#[utoipa::path(post, path = "/v1/groups/{group}/direct/{id}/messages", tag = "direct", request_body = SendDirect, operation_id = "send_direct",
+#[utoipa::path(post, path = "/v1/groups/{group}/direct/{id}/messages", tag = "direct", request_body = SendDirect,
     params(
         ("group" = String, Path, description = "Peer name, a unique start of it, or the friendly name"),
         ("id" = String, Path, description = "Connection id"),
@@ -199,6 +199,7 @@ pub(super) struct Interest {
     /// Members may open pipes while this stream is there; each is taken at its socket. Default: false.
     pipes: Option<bool>,
     /// Which messages: `all` (the default) or `none`.
+    #[param(inline)]
     data: Option<Data>,
     /// Only messages of these types: names or UUIDs, with commas between them.
     types: Option<String>,
@@ -234,7 +235,7 @@ impl Interest {
 /// Consent lasts as long as the stream. Server-sent events, or one JSON object per line for
 /// `Accept: application/x-ndjson`. A reader that is alone and does not read holds the senders up; where
 /// several read, one that does not loses messages and is told how many.
-#[utoipa::path(get, path = "/v1/groups/{group}/direct/listen", tag = "direct", operation_id = "listen_direct",
+#[utoipa::path(get, path = "/v1/groups/{group}/direct/listen", tag = "direct",
     params(("group" = String, Path, description = "Peer name, a unique start of it, or the friendly name"), Interest),
     responses(
         (status = 200, description = "a stream of DirectTold", content((DirectTold = "text/event-stream"), (DirectTold = "application/x-ndjson"))),

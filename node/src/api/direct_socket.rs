@@ -68,7 +68,7 @@ type Upgrade = Result<WebSocketUpgrade, WebSocketUpgradeRejection>;
 /// connection open. For a pipe, binary messages are bytes and an empty one ends that direction; the socket
 /// takes the pipe, and closing it before both directions have ended cuts the pipe (close code 4001 at
 /// the other side).
-#[utoipa::path(get, path = "/v1/groups/{group}/direct/{id}/socket", tag = "direct", operation_id = "direct_socket",
+#[utoipa::path(get, path = "/v1/groups/{group}/direct/{id}/socket", tag = "direct",
     params(
         ("group" = String, Path, description = "Peer name, a unique start of it, or the friendly name"),
         ("id" = String, Path, description = "Connection id"),
@@ -127,7 +127,7 @@ pub(super) async fn socket(
 ///
 /// Members may open pipes while this socket waits. A text message tells which one came (a
 /// `ConnectionInfo`); what follows is as on its own socket.
-#[utoipa::path(get, path = "/v1/groups/{group}/direct/pipe", tag = "direct", operation_id = "accept_pipe",
+#[utoipa::path(get, path = "/v1/groups/{group}/direct/pipe", tag = "direct",
     params(("group" = String, Path, description = "Peer name, a unique start of it, or the friendly name"), AsWhom),
     responses((status = 101, description = "a WebSocket"), (status = "default", description = "an error", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn accept(

@@ -86,7 +86,7 @@ pub enum DirectCommand {
     },
     /// Join standard input and output with a member's, or forward TCP connections
     #[command(
-        after_help = "Examples:\n  peerage direct pipe --accept > backup.tar\n  tar c . | peerage direct pipe Ben\n  peerage direct pipe --accept --to 127.0.0.1:22\n  peerage direct pipe Ben --listen 127.0.0.1:2222\n\nOne side accepts, the other names it. The command succeeds when both directions have ended in order; when the pipe is cut before, it fails, so that half a file is not taken for a whole one. Only members of the group reach --to, and only while the command runs; where they get is decided by the side that accepts."
+        after_help = "Examples:\n  peerage direct pipe --accept > backup.tar\n  peerage direct pipe Ben < backup.tar\n  peerage direct pipe --accept --to 127.0.0.1:22\n  peerage direct pipe Ben --listen 127.0.0.1:2222\n\nOne side accepts, the other names it. The command succeeds when both directions have ended in order; when the pipe is cut before, it fails, so that half a file is not taken for a whole one. Only members of the group reach --to, and only while the command runs; where they get is decided by the side that accepts."
     )]
     Pipe(PipeArgs),
 }
