@@ -11,14 +11,15 @@ use std::{collections::BTreeSet, time::Duration};
 use futures::{StreamExt, future::join_all};
 use nodes::{DAY, DEADLINE, code, eventually, note};
 use peerage::{
-    Error, InviteOptions, NewGroup, NewIdentity, Node, Settings,
+    DirectInterest, DirectTarget, Error, InviteOptions, NewGroup, NewIdentity, Node, Settings,
     clock::Clock,
-    model::GroupStatus,
+    model::{EventKind, GroupStatus},
     objects::{
         PeerGroup, PeerGroupEvent, PeerGroupEvents, PeerGroupFactory, PeerGroupFlags,
         PeerGroupService, PeerIdentity,
     },
 };
+use peerage_protocol::wire::direct::MessageType;
 use tempfile::TempDir;
 
 fn settings(folder: &TempDir) -> Settings {
@@ -214,6 +215,18 @@ async fn a_group_is_created_closed_and_is_opened_closed_and_deleted_as_an_object
     assert_eq!(ada.status(&group).await, GroupStatus::Offline);
     group.close().await.unwrap();
 
+    // Two objects have it open until the second is gone, and be it by being dropped.
+    let _events = group.open().await.unwrap();
+    let mut other = ada.identity.groups().get(&name).await.unwrap();
+    let _others = other.open().await.unwrap();
+    group.close().await.unwrap();
+    assert_eq!(ada.status(&group).await, GroupStatus::Listening);
+    drop(other);
+    eventually("the end of the last one", async || {
+        (ada.status(&group).await == GroupStatus::Offline).then_some(())
+    })
+    .await;
+
     // Deleting an open one closes it first.
     let events = group.open().await.unwrap();
     let second = group.handle().unwrap().clone();
@@ -244,7 +257,8 @@ async fn members_are_told_of_everything_and_what_fails_has_its_code() {
         .await
         .unwrap();
     assert!(!bens_chess.is_open());
-    let mut bens = bens_chess.open().await.unwrap();
+    let listening = bens_chess.open_listening(DirectInterest::messages());
+    let mut bens = listening.await.unwrap();
 
     told(&mut adas, "a status", |event| {
         matches!(event, PeerGroupEvent::StatusChanged(_))
@@ -285,6 +299,34 @@ async fn members_are_told_of_everything_and_what_fails_has_its_code() {
         matches!(event, PeerGroupEvent::RecordChanged(_))
     })
     .await;
+
+    // Private data comes to who listens for it, and to nobody else.
+    let handle = chess.handle().unwrap();
+    let to = DirectTarget::to(ben.identity.peer_name());
+    let id = handle.open_direct(to).await.unwrap();
+    handle.direct_connected(id).await.unwrap();
+    told(&mut bens, "a direct connection", |event| {
+        matches!(event, PeerGroupEvent::ConnectionChanged(event)
+            if event.kind == EventKind::DirectConnected)
+    })
+    .await;
+    let kind = MessageType::from_name("move");
+    handle.send_direct(id, kind, &b"e7 e5"[..]).await.unwrap();
+    let data = told(&mut bens, "private data", |event| {
+        matches!(event, PeerGroupEvent::IncomingData(_))
+    });
+    let PeerGroupEvent::IncomingData(message) = data.await else {
+        unreachable!("it was looked for");
+    };
+    assert_eq!((message.kind, &message.data[..]), (kind, &b"e7 e5"[..]));
+    assert_eq!(&*message.from, ada.identity.peer_name());
+    let handle = bens_chess.handle().unwrap();
+    let to = DirectTarget::to(ada.identity.peer_name());
+    let id = handle.open_direct(to).await.unwrap();
+    assert_eq!(
+        code(handle.direct_connected(id).await),
+        "connection_refused"
+    );
 
     // Nobody else sets anything, and what was tried is not shown either.
     let not_authorised = ("not_authorised", "PEER_E_NOT_AUTHORIZED");

@@ -2,15 +2,15 @@
 
 use std::pin::Pin;
 
-use futures::{Stream, StreamExt};
+use futures::{Stream, StreamExt, future, stream};
 
-use crate::{EventStream, Result, model::GroupEvent};
+use crate::{DirectEvent, DirectListener, DirectMessage, EventStream, Result, model::GroupEvent};
 
 /// What happens in an open group, in order; ends when the group is closed.
 pub type PeerGroupEvents = Pin<Box<dyn Stream<Item = Result<PeerGroupEvent>> + Send>>;
 
 /// Something happened in a group. The [`GroupEvent`] inside says what, more finely.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum PeerGroupEvent {
     /// The group went offline, is connecting, is listening, or has connections.
@@ -19,8 +19,16 @@ pub enum PeerGroupEvent {
     PropertyChanged(GroupEvent),
     /// Published data changed.
     RecordChanged(GroupEvent),
-    /// A connection to a member was made, ended or failed.
+    /// A connection to a member, as a neighbour or a direct one, was made, ended or failed.
     ConnectionChanged(GroupEvent),
+    /// Private data came on a direct connection; only for who
+    /// [listens](super::PeerGroup::open_listening).
+    IncomingData(DirectMessage),
+    /// So much private data was lost, because these events were not read.
+    MissedData {
+        /// How many messages.
+        messages: u64,
+    },
     /// A member came online, went offline, joined, left, was removed, or says something else of itself.
     MemberChanged(GroupEvent),
     /// What the original did not tell of: events were missed, the databases are in line, our own
@@ -42,6 +50,20 @@ impl From<GroupEvent> for PeerGroupEvent {
     }
 }
 
-pub(super) fn of(events: EventStream) -> PeerGroupEvents {
-    Box::pin(events.map(|event| event.map(PeerGroupEvent::from)))
+pub(super) fn of(events: EventStream, data: Option<DirectListener>) -> PeerGroupEvents {
+    let events = events.map(|event| event.map(PeerGroupEvent::from));
+    let Some(data) = data else {
+        return Box::pin(events);
+    };
+    let data = data.filter_map(|event| {
+        future::ready(match event {
+            DirectEvent::Data(message) => Some(Ok(PeerGroupEvent::IncomingData(message))),
+            DirectEvent::Missed { messages } => Some(Ok(PeerGroupEvent::MissedData { messages })),
+            // Told among the events.
+            DirectEvent::Connected(_) | DirectEvent::Disconnected(_) | DirectEvent::Failed(_) => {
+                None
+            }
+        })
+    });
+    Box::pin(stream::select(events, data))
 }

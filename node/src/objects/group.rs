@@ -5,7 +5,7 @@ use super::{
     PeerIdentity, event, properties::MEMBER_DATA_LIFETIME,
 };
 use crate::{
-    Error, GroupHandle, Node, Result,
+    Application, DirectInterest, Error, GroupHandle, Result,
     model::{GroupChange, GroupInfo, NewGroup},
 };
 
@@ -16,8 +16,18 @@ pub struct PeerGroup {
     service: PeerGroupService,
     owner: String,
     properties: PeerGroupProperties,
-    handle: Option<GroupHandle>,
+    open: Option<Open>,
 }
+
+/// What an open group holds. It ends when this is dropped, closed or not.
+#[derive(Debug)]
+struct Open {
+    handle: GroupHandle,
+    _application: Application,
+}
+
+/// What a group object is called among those that hold a group open.
+const APPLICATION: &str = "object";
 
 impl PeerGroup {
     /// Creates a group of this identity, which its collection yields from now on, and tells its peer name.
@@ -25,7 +35,7 @@ impl PeerGroup {
     /// that is changed later. `new.identity` is of no account.
     ///
     /// # Errors
-    /// As [`Node::create_group`]. There is no new group then.
+    /// As [`Node::create_group`](crate::Node::create_group). There is no new group then.
     pub async fn create<F: PeerGroupFactory>(
         creator: &PeerIdentity<F>,
         new: NewGroup,
@@ -49,11 +59,12 @@ impl PeerGroup {
             service: service.clone(),
             owner: info.identity.clone(),
             properties: PeerGroupProperties::first(info),
-            handle: None,
+            open: None,
         };
         let node = service.node().await?;
         // What does not open now, or never synchronised, is still one to be told of.
-        if let Ok(handle) = group.ask(&node).await
+        let (name, owner) = (group.group_name(), Some(group.owner()));
+        if let Ok(handle) = node.open_group(name, owner).await
             && let Ok(properties) = handle.properties().await
         {
             group.properties.refresh(properties);
@@ -76,41 +87,68 @@ impl PeerGroup {
     /// Whether the group is open, as an object.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        self.handle.is_some()
+        self.open.is_some()
     }
 
     /// Opens the group and goes online; an open one is closed first. The events begin before the node
     /// connects, so the first status is among them, and end when the group is closed.
     ///
-    /// A group that was joined by password and lets us in only now is online before its events begin.
+    /// The group stays online until it is closed or this object is dropped, and longer if another object
+    /// or application has it open. One that was joined by password and lets us in only now is online
+    /// before its events begin.
     ///
     /// # Errors
-    /// As [`GroupHandle::connect`], and [`Node::connect_group`] for a group that has not let us in yet.
-    /// The group is closed then.
+    /// As [`GroupHandle::connect`], and [`Node::connect_group`](crate::Node::connect_group) for a group
+    /// that has not let us in yet. The group is closed then.
     pub async fn open(&mut self) -> Result<PeerGroupEvents> {
-        self.close().await?;
-        let node = self.service.node().await?;
-        let handle = match self.ask(&node).await {
-            Err(Error::GroupNotFound { .. }) => {
-                let name = self.group_name();
-                node.connect_group(name, Some(&self.owner)).await?;
-                self.ask(&node).await?
-            }
-            found => found?,
-        };
-        let events = handle.events(None).await?;
-        handle.connect().await?;
-        self.handle = Some(handle);
-        Ok(event::of(events))
+        self.begin(None).await
     }
 
-    /// Closes the group and goes offline. One that is closed stays so.
+    /// As [`open`](Self::open), and lets members open direct connections to this one, as `interest` says.
+    /// What comes on them is among the events.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and [`GroupHandle::listen_direct`].
+    pub async fn open_listening(&mut self, interest: DirectInterest) -> Result<PeerGroupEvents> {
+        self.begin(Some(interest)).await
+    }
+
+    async fn begin(&mut self, interest: Option<DirectInterest>) -> Result<PeerGroupEvents> {
+        self.close().await?;
+        let node = self.service.node().await?;
+        let application = node.attach(APPLICATION)?;
+        let (name, owner) = (self.group_name(), Some(self.owner()));
+        let (handle, let_in) = match application.open_group(name, owner).await {
+            Err(Error::GroupNotFound { .. }) => {
+                node.connect_group(name, owner).await?;
+                (application.open_group(name, owner).await?, true)
+            }
+            found => (found?, false),
+        };
+        let events = handle.events(None).await?;
+        let data = match interest {
+            Some(interest) => Some(handle.listen_direct(interest).await?),
+            None => None,
+        };
+        handle.connect().await?;
+        if let_in {
+            // Who is let in is connected until told otherwise; from here on, until this object is closed.
+            node.close_group(name, owner).await?;
+        }
+        self.open = Some(Open {
+            handle,
+            _application: application,
+        });
+        Ok(event::of(events, data))
+    }
+
+    /// Closes the group and goes offline, unless somebody else has it open. One that is closed stays so.
     ///
     /// # Errors
     /// As [`GroupHandle::close`]. The group counts as closed even so.
     pub async fn close(&mut self) -> Result<()> {
-        match self.handle.take() {
-            Some(handle) => handle.close().await,
+        match self.open.take() {
+            Some(open) => open.handle.close().await,
             None => Ok(()),
         }
     }
@@ -118,7 +156,7 @@ impl PeerGroup {
     /// Deletes the group here; an open one is closed first. Other members keep theirs.
     ///
     /// # Errors
-    /// As [`Node::delete_group`]; it may then be deleted again.
+    /// As [`Node::delete_group`](crate::Node::delete_group); it may then be deleted again.
     pub async fn delete(&mut self) -> Result<()> {
         self.close().await?;
         let node = self.service.node().await?;
@@ -131,8 +169,8 @@ impl PeerGroup {
     /// # Errors
     /// [`Error::GroupNotReady`] for an open group that has never synchronised; when it is gone.
     pub async fn properties(&mut self) -> Result<&PeerGroupProperties> {
-        if let Some(handle) = &self.handle {
-            self.properties.refresh(handle.properties().await?);
+        if let Some(open) = &self.open {
+            self.properties.refresh(open.handle.properties().await?);
         }
         Ok(&self.properties)
     }
@@ -201,22 +239,21 @@ impl PeerGroup {
     /// # Errors
     /// [`Error::GroupGone`] when it is closed.
     pub fn handle(&self) -> Result<&GroupHandle> {
-        self.handle.as_ref().ok_or_else(|| Error::GroupGone {
-            group: self.group_name().to_owned(),
-        })
+        match &self.open {
+            Some(open) => Ok(&open.handle),
+            None => Err(Error::GroupGone {
+                group: self.group_name().to_owned(),
+            }),
+        }
     }
 
     /// Whether the group is open, and so has taken the change.
     async fn push(&mut self, change: GroupChange) -> Result<bool> {
-        let Some(handle) = &self.handle else {
+        let Some(Open { handle, .. }) = &self.open else {
             return Ok(false);
         };
         self.properties
             .refresh(handle.set_properties(change).await?);
         Ok(true)
-    }
-
-    async fn ask(&self, node: &Node) -> Result<GroupHandle> {
-        node.open_group(self.group_name(), Some(&self.owner)).await
     }
 }
