@@ -51,6 +51,8 @@ async fn show(output: &mut (impl AsyncWrite + Unpin), line: &str) -> Result<()> 
 pub(crate) fn text(heard: &Heard) -> String {
     match heard {
         Heard::Line { who, text } => format!("{who}: {text}"),
+        Heard::Alone { who, text } => format!("{who} (to you alone): {text}"),
+        Heard::Whispered { to, text } => format!("(to {to} alone): {text}"),
         Heard::Mood(mood) => format!("— {mood}"),
         Heard::Present(names) => format!("— present: {}", names.join(", ")),
         Heard::Remark(text) => format!("— {text}"),

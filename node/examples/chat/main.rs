@@ -11,7 +11,8 @@
 //! has the address and the password joins with `join peerage:group:… --password`.
 //!
 //! `chat FOLDER` goes on with the first chat of the folder, `chat FOLDER open NAME` with another. A line
-//! typed goes to all members and is gone after two minutes; `/help` tells the rest. With `--local` the chat is for this machine, or with `--local=ADDRESS` for the
+//! typed goes to all members and is gone after two minutes; `/msg NAME TEXT` goes to one member alone;
+//! `/help` tells the rest. With `--local` the chat is for this machine, or with `--local=ADDRESS` for the
 //! network in which this machine has that address. On a terminal the chat has a window; with `--lines`,
 //! and when the output goes elsewhere, it is plain lines.
 //!

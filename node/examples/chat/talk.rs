@@ -4,9 +4,11 @@ use std::{collections::HashSet, fmt, time::Duration};
 
 use futures::StreamExt;
 use peerage::{
+    DataInterest, DirectEvent, DirectInterest, DirectListener, DirectMessage, DirectTarget,
     EventStream, GroupHandle, InviteOptions, harmless,
     model::{EventKind, EventOrigin, GroupEvent, GroupStatus, MemberInfo, RecordInfo},
 };
+use peerage_protocol::wire::direct::MessageType;
 use peerage_records::{
     id::RecordType,
     record::RecordDraft,
@@ -22,18 +24,24 @@ const LIFETIME: Duration = Duration::from_secs(120);
 const SHOWN: usize = 1_000;
 
 pub(crate) const HELP: &str = "\
-a line goes to all; /present who is there; /invite CARD, or /address for people with the password; \
-/quit";
+a line goes to all; /msg NAME TEXT to one alone; /present who is there; /invite CARD, or /address for \
+people with the password; /quit";
 
 /// A talk in a group: what is heard of it.
 pub(crate) struct Talk {
     pub(crate) room: Room,
     events: EventStream,
+    listener: DirectListener,
     /// Told, and not shown yet.
-    pending: Option<GroupEvent>,
+    pending: Option<Told>,
     /// Lines that were there already.
     earlier: HashSet<String>,
     mood: Mood,
+}
+
+enum Told {
+    Group(Box<GroupEvent>),
+    Alone(DirectMessage),
 }
 
 /// What is done and asked in the group.
@@ -67,6 +75,10 @@ impl fmt::Display for Mood {
 pub(crate) enum Heard {
     /// Somebody said something to all.
     Line { who: String, text: String },
+    /// Somebody said something to us alone.
+    Alone { who: String, text: String },
+    /// We said something to one member alone.
+    Whispered { to: String, text: String },
     /// The mood changed.
     Mood(Mood),
     /// Who is there changed: their names.
@@ -90,11 +102,19 @@ impl Talk {
     pub(crate) async fn begin(group: GroupHandle) -> Result<Self> {
         // Before connecting, so that nothing is missed.
         let events = group.events(None).await?;
+        // While we listen, members may open direct connections to us, for this and nothing else.
+        let interest = DirectInterest {
+            connections: true,
+            pipes: false,
+            data: DataInterest::Types([private_type()].into()),
+        };
+        let listener = group.listen_direct(interest).await?;
         group.connect().await?;
         let title = harmless(&group.info().await?.friendly_name);
         Ok(Self {
             room: Room { group, title },
             events,
+            listener,
             pending: None,
             earlier: HashSet::new(),
             mood: Mood::Offline,
@@ -117,16 +137,26 @@ impl Talk {
     pub(crate) async fn next(&mut self) -> Result<Option<Heard>> {
         loop {
             if self.pending.is_none() {
-                self.pending = self.events.next().await.transpose()?;
+                self.pending = tokio::select! {
+                    event = self.events.next() => {
+                        event.transpose()?.map(|event| Told::Group(Box::new(event)))
+                    }
+                    event = self.listener.next() => match event {
+                        Some(DirectEvent::Data(message)) => Some(Told::Alone(message)),
+                        Some(_) => continue,
+                        None => None,
+                    },
+                };
             }
-            let Some(event) = &self.pending else {
-                return Ok(None);
+            let (heard, known) = match &self.pending {
+                None => return Ok(None),
+                Some(Told::Alone(message)) => (self.room.told_alone(message).await?, false),
+                Some(Told::Group(event)) => {
+                    let known = |id| self.earlier.contains(id);
+                    let known = event.record.as_ref().is_some_and(known);
+                    (self.room.told(event).await?, known)
+                }
             };
-            let known = event
-                .record
-                .as_ref()
-                .is_some_and(|id| self.earlier.contains(id));
-            let heard = self.room.told(event).await?;
             self.pending = None;
             match heard {
                 None => {}
@@ -184,6 +214,17 @@ impl Room {
         })
     }
 
+    async fn told_alone(&self, message: &DirectMessage) -> Result<Option<Heard>> {
+        // It is read, which is all the connection was for. The other side may have closed it already.
+        let _ = self.group.close_direct(message.id).await;
+        let members = self.group.members().await?;
+        let from = members.iter().find(|member| *member.name == *message.from);
+        Ok(Some(Heard::Alone {
+            who: from.map_or_else(|| "somebody".to_owned(), |from| name_of(&members, from)),
+            text: harmless(&String::from_utf8_lossy(&message.data)),
+        }))
+    }
+
     /// What we said ourselves was shown when we said it.
     async fn line(&self, event: &GroupEvent) -> Result<Option<Heard>> {
         let is_line = event.record_type.as_deref() == Some(line_type().to_string().as_str());
@@ -210,6 +251,7 @@ impl Room {
             "/quit" => Ok(Answer::Quit),
             "/help" => show(HELP.to_owned()),
             "/present" => Ok(Answer::Show(Heard::Present(self.present().await?))),
+            "/msg" => self.whisper(rest.trim()).await,
             "/invite" => {
                 let card = unbroken(rest).parse()?;
                 let invitation = self.group.invite(&card, InviteOptions::default()).await?;
@@ -232,6 +274,32 @@ impl Room {
             })
             .await?;
         Ok(Answer::Show(said(&self.group.members().await?, &record)))
+    }
+
+    /// Says something to one member, over a direct connection that the other side closes.
+    async fn whisper(&self, rest: &str) -> Result<Answer> {
+        let members = self.group.members().await?;
+        let others = members.iter().filter(|member| !member.myself);
+        let meant = others.filter_map(|member| {
+            let name = name_of(&members, member);
+            let text = rest.strip_prefix(name.as_str())?.strip_prefix([' ', ':'])?;
+            Some((name, member, text.trim()))
+        });
+        // One name may begin another.
+        let Some((to, member, text)) = meant.max_by_key(|(name, ..)| name.len()) else {
+            return Err("/msg NAME TEXT: nobody has that name; /present tells who is there".into());
+        };
+        let opening = self
+            .group
+            .open_direct(DirectTarget::to(&member.name))
+            .await?;
+        let open = self.group.direct_connected(opening).await?;
+        let data = text.as_bytes().to_vec();
+        self.group
+            .send_direct(open.id, private_type(), data)
+            .await?;
+        let text = harmless(text);
+        Ok(Answer::Show(Heard::Whispered { to, text }))
     }
 
     async fn present(&self) -> Result<Vec<String>> {
@@ -262,6 +330,10 @@ pub(crate) fn unbroken(text: &str) -> String {
 
 fn line_type() -> RecordType {
     RecordType::from_name("chat line")
+}
+
+fn private_type() -> MessageType {
+    MessageType::from_name("private chat message")
 }
 
 fn now() -> Result<Timestamp> {

@@ -143,6 +143,22 @@ async fn the_chat_takes_members_by_password_and_by_invitation_and_shows_who_is_t
     cara.types("\u{1b}[2Jboo").await;
     ada.sees("Cara: \u{fffd}[2Jboo").await;
 
+    // To one member alone, and to nobody else.
+    ada.types("/msg Ben psst\u{7}").await;
+    ada.sees("(to Ben alone): psst").await;
+    ben.sees("Ada (to you alone): psst\u{fffd}").await;
+    ben.types("/msg Ada what?").await;
+    ada.sees("Ben (to you alone): what?").await;
+    ada.types("to all").await;
+    cara.sees("Ada: to all").await;
+    assert!(
+        !cara.seen.iter().any(|line| line.contains("psst")),
+        "{:?}",
+        cara.seen
+    );
+    ada.types("/msg Dora hello").await;
+    ada.sees("nobody has that name").await;
+
     ada.types("/nonsense").await;
     ada.sees("/nonsense is no command").await;
     for member in [ada, ben, cara] {
