@@ -401,6 +401,7 @@ fn every_request_that_makes_something_takes_a_key() {
     let harmless = [
         "ack",
         "applications",
+        "backup",
         "direct",
         "messages",
         "ping",
@@ -418,6 +419,7 @@ fn every_request_that_makes_something_takes_a_key() {
         "open",
         "remove",
         "revoke",
+        "settle",
         "shutdown",
     ];
     for (path, methods) in document["paths"].as_object().unwrap() {

@@ -58,6 +58,7 @@ pub(super) const TAKE_A_KEY: &[&str] = &[
     "/v1/groups/join",
     "/v1/groups/visit",
     "/v1/groups/recover",
+    "/v1/groups/import",
     "/v1/groups/{group}/invitations",
     "/v1/groups/{group}/members/{member}/renew",
     "/v1/invitations/{id}/reissue",
