@@ -428,6 +428,7 @@ fn l3_a_token_is_guessed_in_vain_and_is_nowhere_to_be_read() {
 #[test]
 fn l3_a_stolen_token_is_of_no_use_after_it_was_revoked() {
     let target = Target::new();
+    target.place.json(["id", "new", "--friendly-name", "Ada"]);
     let group = target
         .place
         .json(["group", "create", "--friendly-name", "Chess"]);

@@ -152,6 +152,7 @@ fn scene() -> (Scene, common::Daemon) {
 fn sample(scene: &Scene, operation: &Operation<'_>) -> (String, Option<Value>) {
     let body = match operation.id() {
         "identities_create" => Some(json!({ "friendly_name": "Cy", "classifier": "cy" })),
+        "applications_register" => Some(json!({ "name": "board", "scopes": ["read"] })),
         "identities_change" => Some(json!({ "friendly_name": "Ada" })),
         "identities_import" => Some(json!({ "pem": scene.pem, "passphrase": "seven onions" })),
         "identities_export" | "group_key_export" => Some(json!({ "passphrase": "seven onions" })),
@@ -190,6 +191,7 @@ fn sample(scene: &Scene, operation: &Operation<'_>) -> (String, Option<Value>) {
             "/v1/invitations/{id}",
             &format!("/v1/invitations/{}", text(&made["id"])),
         )
+        .replace("/v1/applications/{name}", "/v1/applications/board")
         .replace("{name}", "Ada")
         .replace("{member}", &text(&made["invitee"]))
         .replace("{peer_id}", "local")

@@ -4,7 +4,7 @@
 //! document, so a new one cannot be forgotten either way.
 
 use axum::http::Method;
-use utoipa::openapi::{OpenApi, extensions::ExtensionsBuilder, path::Operation};
+use utoipa::openapi::{OpenApi, path::Operation};
 
 use super::caller::Caller;
 use crate::{Error, model::Scope};
@@ -229,13 +229,8 @@ pub(super) fn describe(document: &mut OpenApi) {
                 Needs(scope) => scope.as_str(),
                 Operator => "operator",
             };
-            let said = ExtensionsBuilder::new()
-                .add("x-peerage-access", word)
-                .build();
-            match &mut operation.extensions {
-                Some(extensions) => extensions.merge(said),
-                none => *none = Some(said),
-            }
+            let extensions = operation.extensions.get_or_insert_with(Default::default);
+            extensions.insert("x-peerage-access".to_owned(), word.into());
         }
     }
 }
