@@ -323,10 +323,7 @@ async fn members_are_told_of_everything_and_what_fails_has_its_code() {
     let handle = bens_chess.handle().unwrap();
     let to = DirectTarget::to(ada.identity.peer_name());
     let id = handle.open_direct(to).await.unwrap();
-    assert_eq!(
-        code(handle.direct_connected(id).await),
-        "connection_refused"
-    );
+    assert_eq!(code(handle.direct_connected(id).await), "direct_refused");
 
     // Nobody else sets anything, and what was tried is not shown either.
     let not_authorised = ("not_authorised", "PEER_E_NOT_AUTHORIZED");
