@@ -152,6 +152,28 @@ async fn two_members_connect_talk_and_part() {
     for number in 0..500_u32 {
         assert_eq!(data(&mut at_ben).await.data.as_ref(), number.to_be_bytes());
     }
+    // What one application opened another one shares (GRP-465), until it is closed.
+    let group = a.info().await.unwrap().name;
+    let board = ada.home.node.attach("board").unwrap();
+    let shared = board.open_group(&group, None).await.unwrap();
+    assert!(
+        shared
+            .connections(Some(ConnectionKind::Direct))
+            .await
+            .unwrap()
+            .iter()
+            .any(|one| one.id == id)
+    );
+    shared
+        .send_direct(id, chat(), "from another")
+        .await
+        .unwrap();
+    let message = data(&mut at_ben).await;
+    assert_eq!(
+        (message.id, &message.data[..]),
+        (there.id, &b"from another"[..])
+    );
+
     // Larger than any frame, up to the limit (GRP-405, GRA-061).
     for size in [1_000_000, MAX_DIRECT_MESSAGE_BYTES] {
         let large: Vec<u8> = (0..size).map(|at| (at % 251) as u8).collect();
