@@ -118,15 +118,6 @@ const COMMANDS: &[(&str, &str)] = &[
     ("app token", "POST /v1/applications/{name}/token"),
     ("app revoke", "DELETE /v1/applications/{name}"),
     ("app attach", "GET /v1/session"),
-    ("direct open", "POST /v1/groups/{group}/direct"),
-    ("direct ls", "GET /v1/groups/{group}/direct"),
-    (
-        "direct send",
-        "POST /v1/groups/{group}/direct/{id}/messages",
-    ),
-    ("direct recv", "GET /v1/groups/{group}/direct/listen"),
-    ("direct pipe", "GET /v1/groups/{group}/direct/pipe"),
-    ("direct close", "DELETE /v1/groups/{group}/direct/{id}"),
     ("explain", "GET /v1/errors/{code}"),
     ("completions", "prints a script"),
 ];

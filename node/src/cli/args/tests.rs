@@ -35,6 +35,7 @@ fn the_commands_are_these() {
 peerage up
 peerage down
 peerage status
+peerage doctor
 peerage id new
 peerage id ls
 peerage id show
@@ -49,6 +50,7 @@ peerage group show
 peerage group set
 peerage group open
 peerage group connect
+peerage group ping
 peerage group close
 peerage group door open
 peerage group door close
@@ -65,6 +67,7 @@ peerage group import
 peerage group db export
 peerage group db import
 peerage group settle
+peerage graph show
 peerage invite create
 peerage invite ls
 peerage invite show
@@ -127,7 +130,7 @@ fn every_command_has_help_with_an_example_that_it_takes() {
             .collect();
         assert!(!examples.is_empty(), "{words} has no example");
         for example in examples {
-            let line = example.split([';', '<', '>']).next().unwrap();
+            let line = example.split([';', '<', '>', '|']).next().unwrap();
             let arguments = shell_words(line);
             Cli::try_parse_from(&arguments).unwrap_or_else(|error| panic!("{example}: {error}"));
         }
