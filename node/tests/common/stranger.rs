@@ -15,6 +15,7 @@ use libp2p::{
 use peerage_protocol::{
     cloud::Cloud,
     net::{
+        direct,
         group_net::PROTOCOL,
         kad::{config, record_key},
         knock, transport,
@@ -47,6 +48,7 @@ pub(crate) struct Seen {
 fn static_protocols() -> BTreeSet<String> {
     [
         PROTOCOL.to_string(),
+        direct::PROTOCOL.to_string(),
         knock::PROTOCOL.to_string(),
         Cloud::global().kad_protocol(),
         "/ipfs/id/1.0.0".into(),
