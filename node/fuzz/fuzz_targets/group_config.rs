@@ -4,5 +4,5 @@
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
-    peerage::portable::read_config_for_fuzzing(bytes);
+    let _ = peerage::portable::read_config_for_fuzzing(bytes);
 });
