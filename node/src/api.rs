@@ -58,6 +58,7 @@ mod session;
 mod socket;
 mod standing;
 mod told;
+mod unread;
 
 /// At most this many bytes in the body of a request: an invitation or a full record in base64 needs
 /// less than a third.

@@ -92,6 +92,12 @@ const COMMANDS: &[(&str, &str)] = &[
     ("record update", "PATCH /v1/groups/{group}/records/{id}"),
     ("record rm", "DELETE /v1/groups/{group}/records/{id}"),
     ("record watch", "GET /v1/groups/{group}/events"),
+    ("direct open", "POST /v1/groups/{group}/direct"),
+    ("direct send", "GET /v1/groups/{group}/direct/{id}/socket"),
+    ("direct recv", "GET /v1/groups/{group}/direct/listen"),
+    ("direct ls", "GET /v1/groups/{group}/direct"),
+    ("direct close", "DELETE /v1/groups/{group}/direct/{id}"),
+    ("direct pipe", "GET /v1/groups/{group}/direct/{id}/socket"),
     ("events tail", "GET /v1/groups/{group}/events"),
     ("events consumers ls", "GET /v1/groups/{group}/consumers"),
     (

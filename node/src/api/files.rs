@@ -3,7 +3,6 @@
 use std::{
     io::{self, Write},
     path::Path,
-    time::Duration,
 };
 
 use axum::{
@@ -15,7 +14,6 @@ use axum::{
 use futures::StreamExt;
 use tokio::{io::AsyncWriteExt, sync::mpsc};
 
-use super::MAX_BODY_BYTES;
 use crate::{Error, Result};
 
 /// About how many bytes of files a file is made of, for whoever shows how far it has come.
@@ -58,9 +56,6 @@ impl Write for Pieces {
     }
 }
 
-/// How long a file that is not wanted is read from.
-const REFUSING_TIME: Duration = Duration::from_secs(1);
-
 /// A request's body that is a file.
 pub(super) struct FileBody(Body);
 
@@ -71,35 +66,15 @@ impl<S: Send + Sync> FromRequest<S> for FileBody {
         let kind = request.headers().get(header::CONTENT_TYPE);
         match kind.is_some_and(|kind| kind.as_bytes() == FILE_TYPE.as_bytes()) {
             true => Ok(Self(request.into_body())),
-            false => {
-                Self(request.into_body()).refuse().await;
-                Err(Error::invalid(
-                    "content-type",
-                    format!("must be {FILE_TYPE}"),
-                ))
-            }
+            false => Err(Error::invalid(
+                "content-type",
+                format!("must be {FILE_TYPE}"),
+            )),
         }
     }
 }
 
 impl FileBody {
-    /// Takes in the beginning of what is not wanted: a connection that is closed on bytes nobody has read
-    /// is reset, and the answer is lost with it.
-    pub(super) async fn refuse(self) {
-        let mut pieces = self.0.into_data_stream();
-        let reading = async {
-            let mut bytes = 0;
-            while let Some(Ok(piece)) = pieces.next().await {
-                bytes += piece.len();
-                if bytes > MAX_BODY_BYTES {
-                    return;
-                }
-            }
-        };
-        // Whether it all came in time is its sender's affair.
-        let _ = tokio::time::timeout(REFUSING_TIME, reading).await;
-    }
-
     /// Writes it to a file of at most so many bytes.
     pub(super) async fn keep(self, path: &Path, limit_bytes: u64) -> Result<()> {
         let failed = |error| Error::io(path, error);

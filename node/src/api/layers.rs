@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use axum::{
+    body::Body,
     extract::{MatchedPath, Request, State},
     middleware::Next,
     response::{IntoResponse, Response},
@@ -12,6 +13,7 @@ use http_body_util::{BodyExt, Limited};
 
 use super::{
     Api, MAX_BODY_BYTES, REQUEST_TIMEOUT, TRANSFER_TIMEOUT, TRANSFERS, access, caller::Caller,
+    unread,
 };
 use crate::{
     Error,
@@ -42,8 +44,12 @@ pub(super) async fn watch(
                 true => TRANSFER_TIMEOUT,
                 false => REQUEST_TIMEOUT,
             };
+            let (request, unread) = unread::lend(request);
             match tokio::time::timeout(patience, next.run(request)).await {
-                Ok(response) => response,
+                Ok(response) => {
+                    read_off(unread.take()).await;
+                    response
+                }
                 Err(_) => Error::TimedOut {
                     seconds: patience.as_secs(),
                 }
@@ -51,7 +57,7 @@ pub(super) async fn watch(
             }
         }
         Err(error) => {
-            read_off(request).await;
+            read_off(request.into_body()).await;
             error.into_response()
         }
     };
@@ -82,8 +88,8 @@ fn begin(api: &Api, caller: &Caller, request: &Request) -> Result<Permit, Error>
 
 /// Reads what is left of a refused request: whoever is still sending it would be cut off before it
 /// could read the answer.
-async fn read_off(request: Request) {
-    let mut body = Limited::new(request.into_body(), MAX_BODY_BYTES);
+async fn read_off(body: Body) {
+    let mut body = Limited::new(body, MAX_BODY_BYTES);
     let rest = async { while let Some(Ok(_)) = body.frame().await {} };
     let _ = tokio::time::timeout(READ_OFF_TIMEOUT, rest).await;
 }

@@ -80,19 +80,9 @@ pub(super) async fn import_database(
     Asked(whom): Asked<AsWhom>,
     content: FileBody,
 ) -> Result<Json<ImportedDatabase>, Error> {
+    let group = api.group(&group, &whom).await?;
     // Before anything is taken in that would be refused.
-    let ready = async {
-        let group = api.group(&group, &whom).await?;
-        group.must_be_offline().await?;
-        Ok(group)
-    };
-    let group = match ready.await {
-        Ok(group) => group,
-        Err(error) => {
-            content.refuse().await;
-            return Err(error);
-        }
-    };
+    group.must_be_offline().await?;
     let work = api.node.work_folder().await?;
     let path = work.path().join("database");
     content.keep(&path, MAX_DATABASE_BYTES).await?;
