@@ -257,6 +257,10 @@ pub struct Chooser {
 
 /// What a Reply led to.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it is taken apart where it is returned, and never kept"
+)]
 pub enum Outcome {
     /// Send the frame, then open the link.
     Admitted(Admitted, Vec<u8>),

@@ -372,27 +372,3 @@ fn garbage_in_a_record_is_dropped_by_the_audit() {
     store.put(vec![put(create(1, draft(b"e4")))], NOW).unwrap();
     assert_eq!(notes(&store, None), 1);
 }
-
-/// What verifying again costs; run by hand.
-#[test]
-#[ignore = "a measurement"]
-fn what_an_audit_costs() {
-    const RECORDS: u64 = 20_000;
-    let folder = tempfile::tempdir().unwrap();
-    let mut store = open(folder.path()).unwrap();
-    store.open_replica(replica(1)).unwrap();
-    for from in (0..RECORDS).step_by(1_000) {
-        let puts = (from..from + 1_000).map(|number| put(create(number, draft(&[7; 1_000]))));
-        store.put(puts.collect(), NOW).unwrap();
-    }
-    drop(store);
-    let mut store = open(folder.path()).unwrap();
-    store.open_replica(replica(1)).unwrap();
-    let started = std::time::Instant::now();
-    while store.audit(64).unwrap().more {}
-    let each = started.elapsed() / u32::try_from(RECORDS).unwrap();
-    println!(
-        "{RECORDS} records of 1 KB audited in {:?}, {each:?} each",
-        started.elapsed()
-    );
-}
