@@ -110,6 +110,6 @@ fn sync_folder_of(path: &Path) -> io::Result<()> {
 /// fuzzer does: never a panic, whatever the bytes.
 #[doc(hidden)]
 pub fn read_config_for_fuzzing(bytes: &[u8]) -> bool {
-    let sealed = std::str::from_utf8(bytes).is_ok_and(|text| GroupConfig::is_config(text));
+    let sealed = std::str::from_utf8(bytes).is_ok_and(GroupConfig::is_config);
     sealed | GroupConfig::from_json(bytes).is_ok()
 }
