@@ -319,7 +319,7 @@ async fn a_member_is_cut_when_its_proof_lapses_and_refused_from_then_on() {
     // the one that is refused, for the membership here or for the clock there.
     let tries = || refusals(&ada.home.node, "chain") + refusals(&eve.node, "binding");
     let before = tries();
-    nodes::eventually("another try", async || (tries() > before).then_some(())).await;
+    eventually("another try", async || (tries() > before).then_some(())).await;
     for member in [&ada.group, &ben.group] {
         let neighbours = member.neighbours().await.unwrap();
         assert!(neighbours.iter().all(|neighbour| neighbour.member != name));
