@@ -222,7 +222,7 @@ impl Node {
     /// do whatever the program may: for others, see [`register_application`](Self::register_application).
     ///
     /// # Errors
-    /// [`Error::InvalidInput`] when the name breaks the rules.
+    /// [`Error::InvalidInput`](crate::Error::InvalidInput) when the name breaks the rules.
     pub fn attach(&self, name: &str) -> Result<Application> {
         check_name(name)?;
         Ok(Application {
@@ -270,7 +270,7 @@ impl Node {
     /// One of them.
     ///
     /// # Errors
-    /// [`Error::ApplicationNotFound`].
+    /// [`Error::ApplicationNotFound`](crate::Error::ApplicationNotFound).
     pub fn application(&self, name: &str) -> Result<ApplicationInfo> {
         let one = self.inner.applications.find(name)?;
         Ok(self.application_info(&one, &self.inner.replicas.holders()))
@@ -280,7 +280,7 @@ impl Node {
     /// it ends.
     ///
     /// # Errors
-    /// [`Error::ApplicationNotFound`], or when it cannot be kept.
+    /// [`Error::ApplicationNotFound`](crate::Error::ApplicationNotFound), or when it cannot be kept.
     pub async fn renew_application_token(&self, name: &str) -> Result<IssuedToken> {
         let (inner, name) = (Arc::clone(&self.inner), name.to_owned());
         blocking(move || {
@@ -296,7 +296,7 @@ impl Node {
     /// Revokes an application: its token is of no use from now on, and what was begun with it ends.
     ///
     /// # Errors
-    /// [`Error::ApplicationNotFound`], or when it cannot be kept.
+    /// [`Error::ApplicationNotFound`](crate::Error::ApplicationNotFound), or when it cannot be kept.
     pub async fn revoke_application(&self, name: &str) -> Result<()> {
         let (inner, name) = (Arc::clone(&self.inner), name.to_owned());
         blocking(move || inner.applications.revoke(&name)).await
