@@ -11,7 +11,10 @@ use super::budget::SMALL_BYTES;
 
 /// Read from the stream at once.
 const BUFFER_BYTES: usize = 64 * 1024;
-/// A large message takes room that others wait for: the rest of it has to go on coming.
+/// A large message takes room that others wait for: so much of it has to come within
+/// [`MESSAGE_PATIENCE`], 9 kB/s, which any link does and nobody who only wants to hold the room.
+const PIECE_BYTES: usize = 256 * 1024;
+/// How long one piece may take.
 const MESSAGE_PATIENCE: Duration = Duration::from_millis(if cfg!(test) { 200 } else { 30_000 });
 
 /// Messages out of a stream of bytes.
@@ -67,11 +70,12 @@ impl<R: AsyncRead + Unpin> Reader<R> {
         }
         let mut filled = here;
         while filled < length {
-            match timeout(MESSAGE_PATIENCE, self.stream.read(&mut body[filled..])).await {
-                Ok(Ok(0)) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                Ok(read) => filled += read?,
-                Err(_) => return Err(io::ErrorKind::TimedOut.into()),
-            }
+            let next = length.min(filled + PIECE_BYTES);
+            let piece = self.stream.read_exact(&mut body[filled..next]);
+            timeout(MESSAGE_PATIENCE, piece)
+                .await
+                .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+            filled = next;
         }
         Ok(body.into())
     }

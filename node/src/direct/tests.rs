@@ -386,6 +386,21 @@ async fn what_is_no_message_breaks_the_connection() {
     side.open(1, ConnectionMode::Messages, here);
     there.write_all(&header(chat(), 1 << 20)).await.unwrap();
     assert_eq!(side.ended().await, Some((1, DirectEnd::Broken)));
+    // Nor does one that comes a byte at a time.
+    let (here, mut there) = tokio::io::duplex(WINDOW);
+    let mut side = Side::new();
+    side.open(1, ConnectionMode::Messages, here);
+    there.write_all(&header(chat(), 1 << 20)).await.unwrap();
+    let dripping = async {
+        while there.write_all(&[0]).await.is_ok() {
+            tokio::time::sleep(BRIEF / 10).await;
+        }
+        std::future::pending().await
+    };
+    tokio::select! {
+        ended = side.ended() => assert_eq!(ended, Some((1, DirectEnd::Broken))),
+        () = dripping => {}
+    }
 }
 
 #[tokio::test]
