@@ -80,12 +80,6 @@ pub const MAX_REQUESTS: usize = 256;
 /// At most this many streams and sockets of the operator held open at once; each holds one queue.
 pub const MAX_STREAMS: usize = 128;
 
-/// A stream says something at least this often, so that neither end takes the other for gone.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
-
-/// One JSON object per line.
-const NDJSON: &str = "application/x-ndjson";
-
 /// At most this many records in one answer, about 48 KiB each at worst.
 pub const MAX_PAGE: usize = 1_000;
 

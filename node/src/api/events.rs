@@ -1,26 +1,23 @@
 //! Events over HTTP, as server-sent events or as one JSON object per line.
 
-use std::{convert::Infallible, time::Duration};
+use std::time::Duration;
 
 use axum::{
     Json,
-    body::Body,
     extract::State,
-    http::{HeaderMap, StatusCode, header},
-    response::{
-        IntoResponse, Response, Sse,
-        sse::{Event, KeepAlive},
-    },
+    http::{HeaderMap, StatusCode},
+    response::Response,
 };
 use futures::{Stream, StreamExt, future, stream};
 use peerage_records::id::RecordType;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
 
 use super::{
-    Api, KEEP_ALIVE, NDJSON,
+    Api,
     caller::Caller,
     extract::{AsWhom, Asked, Body as JsonBody, Names},
+    told::{self, Told},
 };
 use crate::{
     Error, EventFilter, EventStream, Snapshot,
@@ -155,11 +152,7 @@ pub(super) async fn events(
             let _held = &streaming;
             told
         });
-    Ok(if wants_lines(&headers) {
-        lines(told)
-    } else {
-        messages(told)
-    })
+    Ok(told::stream(told, &headers))
 }
 
 /// Acknowledge events: a consumer's next stream begins after them
@@ -231,11 +224,11 @@ fn present(
     snapshot: Snapshot,
 ) -> impl Stream<Item = Result<GroupEvent, Error>> + Send + 'static {
     let group = group.to_owned();
-    let position = snapshot.position();
+    let (position, at) = (snapshot.position(), instant_text(snapshot.taken()));
     let of = move |kind| GroupEvent {
         position,
         group: group.clone(),
-        at: instant_text(crate::clock::Clock::system().timestamp()),
+        at: at.clone(),
         ..GroupEvent::of(kind)
     };
     let end = of(EventKind::SnapshotEnd);
@@ -268,65 +261,46 @@ fn tail(
     })
 }
 
+/// One message of the stream.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Message {
+    Event(Box<GroupEvent>),
+    Problem(Box<Problem>),
+}
+
+impl Told for Message {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Event(event) => event.kind.as_str(),
+            Self::Problem(_) => "error",
+        }
+    }
+
+    fn id(&self) -> Option<String> {
+        match self {
+            // Whoever breaks off in a snapshot begins it again.
+            Self::Event(event) if event.kind != EventKind::SnapshotRecord => {
+                Some(event.position.to_string())
+            }
+            Self::Event(_) | Self::Problem(_) => None,
+        }
+    }
+}
+
 /// Up to the first error, which is the last thing told.
 fn up_to_error(
     events: impl Stream<Item = Result<GroupEvent, Error>> + Send + 'static,
-) -> impl Stream<Item = Result<GroupEvent, Box<Problem>>> + Send + 'static {
+) -> impl Stream<Item = Message> + Send + 'static {
     let mut ended = false;
     events
-        .map(|event| event.map_err(|error| Box::new(Problem::from(&error))))
+        .map(|event| match event {
+            Ok(event) => Message::Event(Box::new(event)),
+            Err(error) => Message::Problem(Box::new(Problem::from(&error))),
+        })
         .take_while(move |told| {
             let go_on = !ended;
-            ended = told.is_err();
+            ended = matches!(told, Message::Problem(_));
             future::ready(go_on)
         })
-}
-
-fn messages(
-    told: impl Stream<Item = Result<GroupEvent, Box<Problem>>> + Send + 'static,
-) -> Response {
-    let messages = told.map(|told| {
-        Ok::<_, Infallible>(match told {
-            Ok(event) => {
-                let message = Event::default()
-                    .event(event.kind.as_str())
-                    .data(json(&event));
-                // Whoever breaks off in a snapshot begins it again.
-                match event.kind {
-                    EventKind::SnapshotRecord => message,
-                    _ => message.id(event.position.to_string()),
-                }
-            }
-            Err(problem) => Event::default().event("error").data(json(&problem)),
-        })
-    });
-    Sse::new(messages)
-        .keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
-        .into_response()
-}
-
-fn lines(told: impl Stream<Item = Result<GroupEvent, Box<Problem>>> + Send + 'static) -> Response {
-    let lines = stream::unfold(Box::pin(told), |mut told| async {
-        let line = match tokio::time::timeout(KEEP_ALIVE, told.next()).await {
-            Ok(Some(Ok(event))) => json(&event),
-            Ok(Some(Err(problem))) => json(&problem),
-            Ok(None) => return None,
-            // An empty line: there is no other way to notice that a reader has gone.
-            Err(_) => String::new(),
-        };
-        Some((Ok::<_, Infallible>(line + "\n"), told))
-    });
-    ([(header::CONTENT_TYPE, NDJSON)], Body::from_stream(lines)).into_response()
-}
-
-fn json(value: &impl serde::Serialize) -> String {
-    serde_json::to_string(value).expect("our own types have string keys only")
-}
-
-pub(super) fn wants_lines(headers: &HeaderMap) -> bool {
-    headers
-        .get_all(header::ACCEPT)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .any(|value| value.contains(NDJSON) || value.contains("application/jsonl"))
 }

@@ -1,19 +1,13 @@
 //! An application's session: what it holds, it holds as long as this stream is open.
 
-use std::convert::Infallible;
+use axum::{extract::State, http::HeaderMap, response::Response};
+use futures::{StreamExt, stream};
 
-use axum::{
-    body::Body,
-    extract::State,
-    http::{HeaderMap, header},
-    response::{
-        IntoResponse, Response, Sse,
-        sse::{Event, KeepAlive},
-    },
+use super::{
+    Api,
+    caller::Caller,
+    told::{self, Told},
 };
-use futures::{Stream, StreamExt, stream};
-
-use super::{Api, KEEP_ALIVE, NDJSON, caller::Caller, events::wants_lines};
 use crate::{
     Error,
     model::{Problem, SessionEvent, SessionEventKind},
@@ -66,37 +60,11 @@ pub(super) async fn session(
         says(SessionEventKind::Ended, Some(reason))
     };
     let events = stream::iter([first]).chain(stream::once(last));
-    Ok(if wants_lines(&headers) {
-        lines(events)
-    } else {
-        messages(events)
-    })
+    Ok(told::stream(events, &headers))
 }
 
-fn messages(events: impl Stream<Item = SessionEvent> + Send + 'static) -> Response {
-    let messages = events.map(|event| {
-        let message = Event::default().event(event.kind.as_str());
-        Ok::<_, Infallible>(message.data(json(&event)))
-    });
-    Sse::new(messages)
-        .keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
-        .into_response()
-}
-
-/// An empty line keeps it alive: a reader of lines skips those.
-fn lines(events: impl Stream<Item = SessionEvent> + Send + 'static) -> Response {
-    let lines = events.map(|event| json(&event) + "\n");
-    let mut beats = tokio::time::interval_at(tokio::time::Instant::now() + KEEP_ALIVE, KEEP_ALIVE);
-    beats.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut lines = Box::pin(lines);
-    let alive = stream::poll_fn(move |context| match lines.poll_next_unpin(context) {
-        std::task::Poll::Pending => beats.poll_tick(context).map(|_| Some("\n".to_owned())),
-        ready => ready,
-    });
-    let alive = alive.map(Ok::<_, Infallible>);
-    ([(header::CONTENT_TYPE, NDJSON)], Body::from_stream(alive)).into_response()
-}
-
-fn json(event: &SessionEvent) -> String {
-    serde_json::to_string(event).expect("our own types have string keys only")
+impl Told for SessionEvent {
+    fn name(&self) -> &'static str {
+        self.kind.as_str()
+    }
 }

@@ -1,4 +1,4 @@
-//! A stream of things to tell, as server-sent events or as one JSON object per line.
+//! Streams of things to tell, as server-sent events or as one JSON object per line.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -10,32 +10,65 @@ use axum::{
         sse::{Event, KeepAlive},
     },
 };
-use futures::{Stream, StreamExt};
+use futures::{Stream, StreamExt, stream};
 use serde::Serialize;
 
 const NDJSON: &str = "application/x-ndjson";
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// After so long a silence a stream shows that it lives: with a comment, or with an empty line, which
+/// readers of lines skip. There is no other way to notice that a reader has gone.
+const KEEP_ALIVE: Duration = if cfg!(test) {
+    Duration::from_millis(50)
+} else {
+    Duration::from_secs(15)
+};
 
 /// Something to tell.
 pub(super) trait Told: Serialize {
     /// The name of the server-sent event.
     fn name(&self) -> &'static str;
+
+    /// What a reader that comes back says it saw last.
+    fn id(&self) -> Option<String> {
+        None
+    }
 }
 
 /// The stream in the form that was asked for.
-pub(super) fn stream<T: Told>(
+pub(super) fn stream<T: Told + 'static>(
     told: impl Stream<Item = T> + Send + 'static,
     headers: &HeaderMap,
 ) -> Response {
     if wants_lines(headers) {
-        let lines = told.map(|told| Ok::<_, Infallible>(json(&told) + "\n"));
-        return ([(header::CONTENT_TYPE, NDJSON)], Body::from_stream(lines)).into_response();
+        lines(told)
+    } else {
+        messages(told)
     }
-    let messages =
-        told.map(|told| Ok::<_, Infallible>(Event::default().event(told.name()).data(json(&told))));
+}
+
+fn messages<T: Told>(told: impl Stream<Item = T> + Send + 'static) -> Response {
+    let messages = told.map(|told| {
+        let message = Event::default().event(told.name()).data(json(&told));
+        Ok::<_, Infallible>(match told.id() {
+            Some(id) => message.id(id),
+            None => message,
+        })
+    });
     Sse::new(messages)
         .keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
         .into_response()
+}
+
+fn lines<T: Told + 'static>(told: impl Stream<Item = T> + Send + 'static) -> Response {
+    let lines = stream::unfold(Box::pin(told), |mut told| async {
+        let line = match tokio::time::timeout(KEEP_ALIVE, told.next()).await {
+            Ok(Some(one)) => json(&one),
+            Ok(None) => return None,
+            Err(_) => String::new(),
+        };
+        Some((Ok::<_, Infallible>(line + "\n"), told))
+    });
+    ([(header::CONTENT_TYPE, NDJSON)], Body::from_stream(lines)).into_response()
 }
 
 fn wants_lines(headers: &HeaderMap) -> bool {
@@ -48,4 +81,43 @@ fn wants_lines(headers: &HeaderMap) -> bool {
 
 fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value).expect("our own types have string keys only")
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+    use http_body_util::BodyExt;
+
+    use super::*;
+
+    #[derive(Serialize)]
+    struct Word(&'static str);
+
+    impl Told for Word {
+        fn name(&self) -> &'static str {
+            self.0
+        }
+    }
+
+    /// A listener that has crashed must not go on consenting to connections.
+    #[tokio::test]
+    async fn a_silent_stream_of_either_form_shows_that_it_lives() {
+        for (form, beat) in [
+            ("application/x-ndjson", "\n"),
+            ("text/event-stream", ":\n\n"),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ACCEPT, HeaderValue::from_static(form));
+            let silent = stream::iter([Word("hello")]).chain(stream::pending());
+            let mut body = stream_of(silent, &headers);
+            let first = body.frame().await.unwrap().unwrap().into_data().unwrap();
+            assert!(first.windows(5).any(|five| five == b"hello"), "{form}");
+            let second = body.frame().await.unwrap().unwrap().into_data().unwrap();
+            assert_eq!(second, beat, "{form}");
+        }
+    }
+
+    fn stream_of(told: impl Stream<Item = Word> + Send + 'static, headers: &HeaderMap) -> Body {
+        super::stream(told, headers).into_body()
+    }
 }

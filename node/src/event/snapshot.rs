@@ -35,6 +35,7 @@ const PAGE: usize = 64;
 /// [`GroupHandle::snapshot`](crate::GroupHandle::snapshot).
 pub struct Snapshot {
     position: Position,
+    taken: Timestamp,
     records: stream::BoxStream<'static, Result<RecordInfo>>,
 }
 
@@ -51,6 +52,7 @@ impl Snapshot {
         view: Box<dyn View>,
         filter: EventFilter,
         now: Timestamp,
+        taken: Timestamp,
         permit: OwnedSemaphorePermit,
     ) -> Self {
         let position = Position::of(view.sequence());
@@ -82,13 +84,23 @@ impl Snapshot {
             })
             .try_flatten()
             .boxed();
-        Self { position, records }
+        Self {
+            position,
+            taken,
+            records,
+        }
     }
 
     /// What it shows is everything up to here, and nothing later: ask for the events after it.
     #[must_use]
     pub fn position(&self) -> Position {
         self.position
+    }
+
+    /// When it was taken, by the node's clock.
+    #[must_use]
+    pub fn taken(&self) -> Timestamp {
+        self.taken
     }
 }
 

@@ -57,7 +57,8 @@ impl GroupHandle {
             .storing
             .ask(move |store| store.snapshot(&replica))
             .await?;
-        Ok(Snapshot::new(view, filter, now, permit))
+        let taken = self.inner.clock.timestamp();
+        Ok(Snapshot::new(view, filter, now, taken, permit))
     }
 
     /// The feed of the group, which is opened if it is not.
