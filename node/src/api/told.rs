@@ -109,15 +109,11 @@ mod tests {
             let mut headers = HeaderMap::new();
             headers.insert(header::ACCEPT, HeaderValue::from_static(form));
             let silent = stream::iter([Word("hello")]).chain(stream::pending());
-            let mut body = stream_of(silent, &headers);
+            let mut body = stream(silent, &headers).into_body();
             let first = body.frame().await.unwrap().unwrap().into_data().unwrap();
             assert!(first.windows(5).any(|five| five == b"hello"), "{form}");
             let second = body.frame().await.unwrap().unwrap().into_data().unwrap();
             assert_eq!(second, beat, "{form}");
         }
-    }
-
-    fn stream_of(told: impl Stream<Item = Word> + Send + 'static, headers: &HeaderMap) -> Body {
-        super::stream(told, headers).into_body()
     }
 }
