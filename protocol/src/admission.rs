@@ -31,7 +31,7 @@ use serde_bytes::{ByteArray, ByteBuf};
 use thiserror::Error;
 
 pub use keys::{HANDLE_BYTES, Handle};
-use keys::{HelloKeys, ReplyKeys};
+use keys::{HelloKeys, LABELS, ReplyKeys};
 
 use crate::{
     binding::{BindingError, MAX_BINDING_LIFETIME, NodeBinding},
@@ -241,7 +241,7 @@ pub fn recognise<'a>(
     let hello = Hello::decode(frame).ok()?;
     gates
         .find(|gate| {
-            let keys = HelloKeys::derive(gate.secret, remote, local, &hello.nonce);
+            let keys = HelloKeys::derive(&LABELS, gate.secret, (remote, local), &hello.nonce);
             keys::same(&keys.tag(), &hello.tag)
         })
         .map(|gate| *gate.group)
@@ -278,7 +278,7 @@ impl Chooser {
         rng: &mut impl CryptoRng,
     ) -> (Self, Vec<u8>) {
         let nonce = random(rng);
-        let keys = HelloKeys::derive(gate.secret, local, remote, &nonce);
+        let keys = HelloKeys::derive(&LABELS, gate.secret, (local, remote), &nonce);
         let hello = Hello {
             nonce: ByteArray::new(nonce),
             tag: ByteArray::new(keys.tag()),
@@ -310,7 +310,13 @@ impl Chooser {
         now: Timestamp,
     ) -> Result<Outcome, AdmissionError> {
         let reply = Reply::decode(frame)?;
-        let keys = ReplyKeys::derive(gate.secret, local, &self.remote, &self.nonce, &reply.nonce);
+        let keys = ReplyKeys::derive(
+            &LABELS,
+            gate.secret,
+            (local, &self.remote),
+            &self.nonce,
+            &reply.nonce,
+        );
         let opened = keys.open(&reply.sealed).ok_or(AdmissionError::Sealed)?;
         match Answer::decode(&opened)? {
             Answer::Busy(referrals) => Ok(Outcome::Busy(read_referrals(&referrals))),
@@ -359,7 +365,7 @@ impl Heard {
         }
         let (gate, hello_keys) = gates
             .find_map(|gate| {
-                let keys = HelloKeys::derive(gate.secret, remote, local, &hello.nonce);
+                let keys = HelloKeys::derive(&LABELS, gate.secret, (remote, local), &hello.nonce);
                 keys::same(&keys.tag(), &hello.tag).then_some((gate, keys))
             })
             .ok_or(AdmissionError::UnknownGroup)?;
@@ -368,7 +374,7 @@ impl Heard {
             .ok_or(AdmissionError::Sealed)?;
         let credentials = Credentials::decode(&opened)?;
         let nonce = random(rng);
-        let keys = ReplyKeys::derive(gate.secret, remote, local, &hello.nonce, &nonce);
+        let keys = ReplyKeys::derive(&LABELS, gate.secret, (remote, local), &hello.nonce, &nonce);
         let admitted = check(&credentials, gate, remote, keys.handle(), now)?;
         Ok(Self {
             admitted,

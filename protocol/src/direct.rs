@@ -31,13 +31,17 @@ use serde_bytes::{ByteArray, ByteBuf};
 use thiserror::Error;
 
 use crate::{
-    admission::{AdmissionError, Gate, Handle, Presented, Proof, keys::same, prove, random},
+    admission::{
+        AdmissionError, Gate, Handle, Presented, Proof,
+        keys::{HelloKeys, ReplyKeys, same},
+        prove, random,
+    },
     gmc::VerifiedGmc,
     wire::direct::{
         DirectAnswer, DirectHello, DirectRefusal, DirectReply, DirectRequest, DirectWish,
     },
 };
-use keys::{HelloKeys, ReplyKeys};
+use keys::LABELS;
 
 /// Names a direct connection on one node, from the first attempt to the end. Never 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -299,7 +303,7 @@ impl Asking {
         rng: &mut impl CryptoRng,
     ) -> (Self, Vec<u8>) {
         let nonce = random(rng);
-        let keys = HelloKeys::derive(gate.secret, local, remote, &nonce);
+        let keys = HelloKeys::derive(&LABELS, gate.secret, (local, remote), &nonce);
         let request = DirectRequest {
             binding: ByteBuf::from(presented.binding.to_vec()),
             chain: ByteBuf::from(presented.chain.to_vec()),
@@ -332,7 +336,13 @@ impl Asking {
     ) -> Result<Proven, DirectFailure> {
         let unproven = |_| DirectFailure::NotAuthorised;
         let reply = DirectReply::decode(reply).map_err(unproven)?;
-        let keys = ReplyKeys::derive(gate.secret, local, &self.remote, &self.nonce, &reply.nonce);
+        let keys = ReplyKeys::derive(
+            &LABELS,
+            gate.secret,
+            (local, &self.remote),
+            &self.nonce,
+            &reply.nonce,
+        );
         let opened = keys
             .open(&reply.sealed)
             .ok_or(DirectFailure::NotAuthorised)?;
@@ -382,7 +392,7 @@ impl Asked {
         let hello = DirectHello::decode(hello).map_err(|error| (None, error.into()))?;
         let (gate, hello_keys) = gates
             .find_map(|gate| {
-                let keys = HelloKeys::derive(gate.secret, remote, local, &hello.nonce);
+                let keys = HelloKeys::derive(&LABELS, gate.secret, (remote, local), &hello.nonce);
                 same(&keys.tag(), &hello.tag).then_some((gate, keys))
             })
             .ok_or((None, AdmissionError::UnknownGroup))?;
@@ -393,7 +403,7 @@ impl Asked {
             .ok_or_else(|| here(AdmissionError::Sealed))?;
         let request = DirectRequest::decode(&opened).map_err(|error| here(error.into()))?;
         let nonce = random(rng);
-        let keys = ReplyKeys::derive(gate.secret, remote, local, &hello.nonce, &nonce);
+        let keys = ReplyKeys::derive(&LABELS, gate.secret, (remote, local), &hello.nonce, &nonce);
         let Proof { gmc, until, .. } =
             prove(&request.binding, &request.chain, gate, remote, now).map_err(here)?;
         let handle = keys.handle();

@@ -56,64 +56,75 @@ impl SealingKey {
     }
 }
 
+/// What tells the keys of one protocol from those of another, so that no frame of one is valid in the other.
+#[derive(Debug)]
+pub(crate) struct Labels {
+    pub(crate) hello: &'static str,
+    /// What is sealed in the first frame.
+    pub(crate) sealed: &'static [u8],
+    pub(crate) reply: &'static str,
+}
+
+pub(super) const LABELS: Labels = Labels {
+    hello: "peerage admission hello",
+    sealed: b"credentials",
+    reply: "peerage admission reply",
+};
+
 /// Keys of the first frame.
-pub(super) struct HelloKeys {
+pub(crate) struct HelloKeys {
     tag: [u8; 16],
-    key: SealingKey,
+    pub(crate) key: SealingKey,
 }
 
 impl HelloKeys {
-    pub(super) fn derive(
+    /// `first` is the peer that sends the frame.
+    pub(crate) fn derive(
+        labels: &Labels,
         secret: &DiscoverySecret,
-        chooser: &PeerId,
-        responder: &PeerId,
+        (first, second): (&PeerId, &PeerId),
         nonce: &[u8; 32],
     ) -> Self {
-        let hkdf = pair(secret, "peerage admission hello", chooser, responder, nonce);
+        let hkdf = pair(secret, labels.hello, first, second, nonce);
         Self {
             tag: expand(&hkdf, b"tag"),
-            key: SealingKey(expand(&hkdf, b"credentials")),
+            key: SealingKey(expand(&hkdf, labels.sealed)),
         }
     }
 
-    pub(super) fn tag(&self) -> [u8; 16] {
+    pub(crate) fn tag(&self) -> [u8; 16] {
         self.tag
     }
 
-    pub(super) fn seal(&self, plain: &[u8]) -> Vec<u8> {
+    pub(crate) fn seal(&self, plain: &[u8]) -> Vec<u8> {
         self.key.seal(plain)
     }
 
-    pub(super) fn open(&self, sealed: &[u8]) -> Option<Vec<u8>> {
+    pub(crate) fn open(&self, sealed: &[u8]) -> Option<Vec<u8>> {
         self.key.open(sealed)
     }
 }
 
 /// Keys of the second and third frame, and the handle.
-pub(super) struct ReplyKeys {
-    answer: SealingKey,
+pub(crate) struct ReplyKeys {
+    pub(crate) answer: SealingKey,
     confirm: SealingKey,
     handle: Handle,
 }
 
 impl ReplyKeys {
-    pub(super) fn derive(
+    /// `first` is the peer that sent the first frame.
+    pub(crate) fn derive(
+        labels: &Labels,
         secret: &DiscoverySecret,
-        chooser: &PeerId,
-        responder: &PeerId,
+        (first, second): (&PeerId, &PeerId),
         hello_nonce: &[u8; 32],
         reply_nonce: &[u8; 32],
     ) -> Self {
         let mut nonces = [0; 64];
         nonces[..32].copy_from_slice(hello_nonce);
         nonces[32..].copy_from_slice(reply_nonce);
-        let hkdf = pair(
-            secret,
-            "peerage admission reply",
-            chooser,
-            responder,
-            &nonces,
-        );
+        let hkdf = pair(secret, labels.reply, first, second, &nonces);
         Self {
             answer: SealingKey(expand(&hkdf, b"answer")),
             confirm: SealingKey(expand(&hkdf, b"confirm")),
@@ -121,23 +132,23 @@ impl ReplyKeys {
         }
     }
 
-    pub(super) fn handle(&self) -> Handle {
+    pub(crate) fn handle(&self) -> Handle {
         self.handle
     }
 
-    pub(super) fn seal(&self, plain: &[u8]) -> Vec<u8> {
+    pub(crate) fn seal(&self, plain: &[u8]) -> Vec<u8> {
         self.answer.seal(plain)
     }
 
-    pub(super) fn open(&self, sealed: &[u8]) -> Option<Vec<u8>> {
+    pub(crate) fn open(&self, sealed: &[u8]) -> Option<Vec<u8>> {
         self.answer.open(sealed)
     }
 
-    pub(super) fn seal_confirm(&self) -> Vec<u8> {
+    pub(crate) fn seal_confirm(&self) -> Vec<u8> {
         self.confirm.seal(&[])
     }
 
-    pub(super) fn opens_confirm(&self, sealed: &[u8]) -> bool {
+    pub(crate) fn opens_confirm(&self, sealed: &[u8]) -> bool {
         self.confirm
             .open(sealed)
             .is_some_and(|plain| plain.is_empty())

@@ -1,102 +1,23 @@
-//! Keys of one opening, derived as those of an admission under labels of their own, so that no frame
-//! of one protocol is valid in the other.
+//! Keys of one opening: those of an admission, under labels of their own.
 
-use std::fmt;
+use crate::admission::keys::Labels;
 
-use libp2p_identity::PeerId;
-
-use crate::{
-    admission::keys::{Handle, SealingKey, expand, pair},
-    secret::DiscoverySecret,
+pub(super) const LABELS: Labels = Labels {
+    hello: "peerage direct hello",
+    sealed: b"request",
+    reply: "peerage direct reply",
 };
-
-/// Keys of the request.
-pub(super) struct HelloKeys {
-    tag: [u8; 16],
-    request: SealingKey,
-}
-
-impl HelloKeys {
-    pub(super) fn derive(
-        secret: &DiscoverySecret,
-        opener: &PeerId,
-        target: &PeerId,
-        nonce: &[u8; 32],
-    ) -> Self {
-        let hkdf = pair(secret, "peerage direct hello", opener, target, nonce);
-        Self {
-            tag: expand(&hkdf, b"tag"),
-            request: SealingKey(expand(&hkdf, b"request")),
-        }
-    }
-
-    pub(super) fn tag(&self) -> [u8; 16] {
-        self.tag
-    }
-
-    pub(super) fn seal(&self, plain: &[u8]) -> Vec<u8> {
-        self.request.seal(plain)
-    }
-
-    pub(super) fn open(&self, sealed: &[u8]) -> Option<Vec<u8>> {
-        self.request.open(sealed)
-    }
-}
-
-/// The key of the answer, and the handle of the connection it leads to.
-pub(super) struct ReplyKeys {
-    answer: SealingKey,
-    handle: Handle,
-}
-
-impl ReplyKeys {
-    pub(super) fn derive(
-        secret: &DiscoverySecret,
-        opener: &PeerId,
-        target: &PeerId,
-        hello_nonce: &[u8; 32],
-        reply_nonce: &[u8; 32],
-    ) -> Self {
-        let mut nonces = [0; 64];
-        nonces[..32].copy_from_slice(hello_nonce);
-        nonces[32..].copy_from_slice(reply_nonce);
-        let hkdf = pair(secret, "peerage direct reply", opener, target, &nonces);
-        Self {
-            answer: SealingKey(expand(&hkdf, b"answer")),
-            handle: Handle::new(expand(&hkdf, b"handle")),
-        }
-    }
-
-    pub(super) fn handle(&self) -> Handle {
-        self.handle
-    }
-
-    pub(super) fn seal(&self, plain: &[u8]) -> Vec<u8> {
-        self.answer.seal(plain)
-    }
-
-    pub(super) fn open(&self, sealed: &[u8]) -> Option<Vec<u8>> {
-        self.answer.open(sealed)
-    }
-}
-
-impl fmt::Debug for HelloKeys {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("HelloKeys(…)")
-    }
-}
-
-impl fmt::Debug for ReplyKeys {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ReplyKeys(…)")
-    }
-}
 
 #[cfg(test)]
 mod tests {
     use data_encoding::HEXLOWER;
+    use libp2p_identity::PeerId;
 
     use super::*;
+    use crate::{
+        admission::keys::{HelloKeys, ReplyKeys},
+        secret::DiscoverySecret,
+    };
 
     fn peer(number: u8) -> PeerId {
         let mut bytes = vec![0x00, 0x24, 0x08, 0x01, 0x12, 0x20];
@@ -109,13 +30,13 @@ mod tests {
     fn keys_are_derived_as_documented() {
         let secret = DiscoverySecret::from_bytes([7; 32]);
         let (opener, target) = (peer(1), peer(2));
-        let hello = HelloKeys::derive(&secret, &opener, &target, &[3; 32]);
-        let reply = ReplyKeys::derive(&secret, &opener, &target, &[3; 32], &[4; 32]);
+        let hello = HelloKeys::derive(&LABELS, &secret, (&opener, &target), &[3; 32]);
+        let reply = ReplyKeys::derive(&LABELS, &secret, (&opener, &target), &[3; 32], &[4; 32]);
 
         let found = [
             HEXLOWER.encode(&hello.tag()),
             HEXLOWER.encode(reply.handle().as_bytes()),
-            HEXLOWER.encode(&hello.request.0),
+            HEXLOWER.encode(&hello.key.0),
             HEXLOWER.encode(&reply.answer.0),
         ];
 
