@@ -16,7 +16,7 @@ use futures::{AsyncRead, AsyncWrite};
 use hyper::body::Bytes;
 use libp2p::PeerId;
 use peerage_protocol::{
-    direct::{ConnectionId, DirectEnd, DirectFailure, DirectMode},
+    direct::{ConnectionId, DirectConsent, DirectEnd, DirectFailure, DirectMode},
     wire::direct::{MAX_DIRECT_MESSAGE_BYTES, MessageError, MessageHeader, MessageType},
 };
 use peerage_records::id::ReplicaId;
@@ -344,11 +344,11 @@ impl Directs {
     }
 
     /// What the engine should accept in a group now.
-    pub(crate) fn accepts(&self, replica: ReplicaId) -> bool {
+    pub(crate) fn consent(&self, replica: ReplicaId) -> DirectConsent {
         let group = self.lock().groups.get(&replica).cloned();
-        group.is_some_and(|group| {
-            let wants = |interest: &DirectInterest| interest.connections || interest.pipes;
-            group.listeners.any(wants)
+        group.map_or(DirectConsent::NONE, |group| DirectConsent {
+            messages: group.listeners.any(|interest| interest.connections),
+            streams: group.listeners.any(|interest| interest.pipes),
         })
     }
 

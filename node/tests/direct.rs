@@ -133,6 +133,10 @@ async fn two_members_connect_talk_and_part() {
     })
     .await;
     assert_eq!(event.connection, Some(id.to_string()));
+    // Who listens for messages has not agreed to pipes.
+    let pipe = a.open_pipe(DirectTarget::to(&to_ben)).await;
+    assert_eq!(code(pipe), "direct_refused");
+    assert!(matches!(next(&mut at_ada).await, DirectEvent::Failed(_)));
 
     // Data goes both ways, whole, in order, with its type (GRP-396, GRP-398, GRA-052, GRA-053).
     b.send_direct(there.id, chat(), "good evening")

@@ -109,6 +109,37 @@ pub enum DirectMode {
     Stream,
 }
 
+/// Which connections the applications of a group accept. None at first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct DirectConsent {
+    /// Those for messages.
+    pub messages: bool,
+    /// Those for bytes.
+    pub streams: bool,
+}
+
+impl DirectConsent {
+    /// No connections.
+    pub const NONE: Self = Self {
+        messages: false,
+        streams: false,
+    };
+    /// Connections of both kinds.
+    pub const ALL: Self = Self {
+        messages: true,
+        streams: true,
+    };
+
+    /// Whether it covers a connection that carries this.
+    #[must_use]
+    pub fn covers(self, mode: DirectMode) -> bool {
+        match mode {
+            DirectMode::Messages => self.messages,
+            DirectMode::Stream => self.streams,
+        }
+    }
+}
+
 impl DirectMode {
     fn wish(self) -> DirectWish {
         match self {

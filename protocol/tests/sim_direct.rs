@@ -9,7 +9,8 @@ use members::*;
 use peerage_protocol::{
     admission::{Gate, REFUSAL_DELAY},
     direct::{
-        Asked, Asking, ConnectionId, DirectEnd, DirectFailure, DirectMode, DirectState, Proven,
+        Asked, Asking, ConnectionId, DirectConsent, DirectEnd, DirectFailure, DirectMode,
+        DirectState, Proven,
     },
     engine::{
         DIRECT_EXPECTED, DIRECT_PATIENCE, DirectEvent, DirectInput, DirectOutput, Event, Input,
@@ -32,7 +33,7 @@ fn club(seed: u64, count: usize) -> (World, GroupIndex, Vec<NodeIndex>) {
         &vec![Role::Member; count],
     ));
     for node in &nodes {
-        world.listen_direct(*node, group, true);
+        world.listen_direct(*node, group, DirectConsent::ALL);
     }
     (world, group, nodes)
 }
@@ -255,13 +256,22 @@ fn stream(world: &mut World, raw: NodeIndex, group: GroupIndex, to: NodeIndex, p
 fn a_member_is_reached_only_while_an_application_there_accepts() {
     let (mut world, group, nodes) = club(300, 1);
     let (a, b) = (nodes[0], nodes[1]);
-    world.listen_direct(b, group, false);
+    world.listen_direct(b, group, DirectConsent::NONE);
     let refused = failed_at(&mut world, group, a, b, vec![]);
     assert_eq!(refused, DirectFailure::Refused);
     assert_eq!(refused.reason(), "refused");
     assert!(told(&world, b).is_empty(), "its applications do not care");
+    // Who accepts bytes has not accepted messages.
+    let streams = DirectConsent {
+        messages: false,
+        streams: true,
+    };
+    world.listen_direct(b, group, streams);
+    let refused = failed_at(&mut world, group, a, b, vec![]);
+    assert_eq!(refused, DirectFailure::Refused);
+    assert!(told(&world, b).is_empty(), "nobody there hears of it");
 
-    world.listen_direct(b, group, true);
+    world.listen_direct(b, group, DirectConsent::ALL);
     let neighbours = world.neighbours(a, group);
     let (ours, theirs) = opened(&mut world, group, a, b);
 
@@ -431,7 +441,7 @@ fn whoever_cannot_prove_itself_hears_nothing_and_always_as_late() {
         delay: delay..delay + Duration::from_nanos(1),
         ..Config::from_env(304)
     });
-    world.listen_direct(node, group, true);
+    world.listen_direct(node, group, DirectConsent::ALL);
     let other = world.create_group();
     let wanted = world.member(node, group);
     let mode = Some(DirectMode::Messages);
@@ -484,7 +494,7 @@ fn whoever_cannot_prove_itself_hears_nothing_and_always_as_late() {
 #[test]
 fn a_handle_opens_one_stream_for_its_peer_and_only_for_a_while() {
     let (mut world, group, node) = founded(Config::from_env(305));
-    world.listen_direct(node, group, true);
+    world.listen_direct(node, group, DirectConsent::ALL);
     let (raw, membership) = raw_member(&mut world, group, node);
     let (thief, _) = raw_member(&mut world, group, node);
     let wanted = world.member(node, group);
@@ -578,7 +588,7 @@ fn who_is_another_member_than_the_one_named_is_found_out_by_the_opener_too() {
 #[test]
 fn a_direct_connection_makes_no_neighbour_and_brings_no_records() {
     let (mut world, group, node) = founded(Config::from_env(307));
-    world.listen_direct(node, group, true);
+    world.listen_direct(node, group, DirectConsent::ALL);
     let (raw, membership, id) = raw_opened(&mut world, group, node);
     let record = world.note_by(&membership, b"pushed in", world.now());
     spread_direct(&mut world, group, raw, node, record.bytes());
@@ -611,7 +621,7 @@ fn spread_direct(
 #[test]
 fn a_proof_that_is_not_renewed_ends_the_connection_and_one_that_is_does_not() {
     let (mut world, group, node) = founded(Config::from_env(308));
-    world.listen_direct(node, group, true);
+    world.listen_direct(node, group, DirectConsent::ALL);
     let (mute, _, mute_id) = raw_opened(&mut world, group, node);
     let (good, membership, good_id) = raw_opened(&mut world, group, node);
     let mut seen = world.inbox(good).len();
@@ -641,7 +651,7 @@ fn a_proof_that_is_not_renewed_ends_the_connection_and_one_that_is_does_not() {
     assert_eq!(world.directs(node, group)[0].id, good_id);
 
     // The other side may ask as well, while there is a connection, whoever listens.
-    world.listen_direct(node, group, false);
+    world.listen_direct(node, group, DirectConsent::NONE);
     let wanted = world.member(node, group);
     let (asking, request) = ask(&mut world, good, node, group, &membership, wanted, None);
     let (answer, _) = sent(&mut world, good, node, request);
@@ -731,7 +741,7 @@ fn nobody_gets_more_connections_than_there_may_be() {
 #[test]
 fn a_member_that_asks_for_more_than_its_share_is_told_busy() {
     let (mut world, group, node) = founded(Config::from_env(311));
-    world.listen_direct(node, group, true);
+    world.listen_direct(node, group, DirectConsent::ALL);
     let (raw, membership) = raw_member(&mut world, group, node);
     let wanted = world.member(node, group);
     let mode = Some(DirectMode::Messages);

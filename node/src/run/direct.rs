@@ -59,8 +59,8 @@ impl Run {
     /// Tells the engine whether anybody listens now. Asked of what is, not of what changed, so that the
     /// order in which changes come here does not matter.
     pub(super) fn listen_direct(&mut self, replica: ReplicaId) {
-        let open = self.directs.accepts(replica);
-        self.handle(Input::Direct(DirectInput::Listen { replica, open }));
+        let consent = self.directs.consent(replica);
+        self.handle(Input::Direct(DirectInput::Listen { replica, consent }));
     }
 
     pub(super) fn emit_of_direct(&mut self, event: DirectEvent) {

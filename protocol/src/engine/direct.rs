@@ -8,7 +8,7 @@ mod answering;
 mod opening;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeMap, VecDeque},
     time::{Duration, Instant},
 };
 
@@ -23,7 +23,10 @@ use sha2::{Digest, Sha256};
 use super::{Engine, Event, Now, Output, group::RENEWAL};
 use crate::{
     admission::Handle,
-    direct::{Asking, ConnectionId, DirectEnd, DirectFailure, DirectMode, DirectState, DirectView},
+    direct::{
+        Asking, ConnectionId, DirectConsent, DirectEnd, DirectFailure, DirectMode, DirectState,
+        DirectView,
+    },
 };
 
 /// Direct connections of one group, those being opened included: each may hold the receive window of
@@ -62,12 +65,12 @@ pub struct Place {
 /// What concerns direct connections, of what the engine is told.
 #[derive(Debug)]
 pub enum DirectInput {
-    /// Whether an application accepts direct connections in a group. Nobody does at first.
+    /// Which direct connections the applications of a group accept from now on. None at first.
     Listen {
         /// Of which replica's group.
         replica: ReplicaId,
-        /// Whether from now on.
-        open: bool,
+        /// Which.
+        consent: DirectConsent,
     },
     /// An application wants a connection. Ends with [`DirectEvent::Connected`] or
     /// [`DirectEvent::Failed`].
@@ -248,8 +251,8 @@ pub enum DirectEvent {
 pub(super) struct Directs {
     next: ConnectionId,
     all: BTreeMap<ConnectionId, Direct>,
-    /// Replicas in whose groups an application accepts connections.
-    listening: BTreeSet<ReplicaId>,
+    /// What the applications of a group accept, where they accept any.
+    listening: BTreeMap<ReplicaId, DirectConsent>,
     /// Questions to be left without an answer, each at its time.
     refusals: VecDeque<(Instant, AskNumber)>,
 }
@@ -364,7 +367,7 @@ impl Directs {
         Self {
             next: ConnectionId::new(start.max(1)).expect("it is not 0"),
             all: BTreeMap::new(),
-            listening: BTreeSet::new(),
+            listening: BTreeMap::new(),
             refusals: VecDeque::new(),
         }
     }
@@ -387,8 +390,9 @@ impl Directs {
             .collect()
     }
 
-    pub(super) fn listens(&self, replica: &ReplicaId) -> bool {
-        self.listening.contains(replica)
+    fn accepts(&self, replica: &ReplicaId, mode: DirectMode) -> bool {
+        let consent = self.listening.get(replica);
+        consent.is_some_and(|consent| consent.covers(mode))
     }
 
     pub(super) fn close_replica(&mut self, replica: &ReplicaId) {
@@ -443,11 +447,11 @@ impl Engine {
 
     pub(super) fn on_direct(&mut self, input: DirectInput, now: Now) {
         match input {
-            DirectInput::Listen { replica, open } => {
-                if !open {
+            DirectInput::Listen { replica, consent } => {
+                if consent == DirectConsent::NONE {
                     self.directs.listening.remove(&replica);
                 } else if self.groups.contains_key(&replica) {
-                    self.directs.listening.insert(replica);
+                    self.directs.listening.insert(replica, consent);
                 }
             }
             DirectInput::Open {

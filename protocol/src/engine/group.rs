@@ -118,8 +118,6 @@ pub struct GroupView<'a> {
     pub status: Status,
     /// The direct connections that are open or being opened from here. They are no neighbours.
     pub directs: Vec<DirectView>,
-    /// Whether an application here accepts direct connections.
-    pub listens_direct: bool,
     /// Whether it was restored from a backup and waits to be brought up to date.
     pub behind: bool,
 }
@@ -148,7 +146,6 @@ impl<'a> GroupView<'a> {
             presence_forced: state.presence.is_forced(),
             status: state.status(),
             directs: directs.views(replica),
-            listens_direct: directs.listens(replica),
             behind: state.is_behind(),
         }
     }

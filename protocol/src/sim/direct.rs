@@ -7,7 +7,7 @@ use multiaddr::{Multiaddr, Protocol};
 
 use super::{GroupIndex, NodeIndex, World, network, node::Actor};
 use crate::{
-    direct::{ConnectionId, DirectEnd, DirectFailure, DirectMode, DirectView},
+    direct::{ConnectionId, DirectConsent, DirectEnd, DirectFailure, DirectMode, DirectView},
     engine::{AskNumber, DirectInput, DirectOutput, Input, Place},
 };
 
@@ -50,10 +50,10 @@ pub(super) enum Travelling {
 }
 
 impl World {
-    /// Has a node accept direct connections in a group, or no more.
-    pub fn listen_direct(&mut self, node: NodeIndex, group: GroupIndex, open: bool) {
+    /// Has a node accept these direct connections in a group, and no others.
+    pub fn listen_direct(&mut self, node: NodeIndex, group: GroupIndex, consent: DirectConsent) {
         if let Some(replica) = self.replica(node, group) {
-            let listen = DirectInput::Listen { replica, open };
+            let listen = DirectInput::Listen { replica, consent };
             self.command(node, Input::Direct(listen));
         }
     }

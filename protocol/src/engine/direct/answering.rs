@@ -95,7 +95,7 @@ impl Engine {
                 });
                 open.then_some(None).ok_or(DirectRefusal::Disallowed)
             }
-            Some(_) if !self.directs.listens(&replica) => Err(DirectRefusal::Disallowed),
+            Some(mode) if !self.directs.accepts(&replica, mode) => Err(DirectRefusal::Disallowed),
             Some(_) if !self.directs.has_room(&replica, &member) => Err(DirectRefusal::Busy),
             Some(mode) => Ok(Some(mode)),
         }
