@@ -76,6 +76,18 @@ impl Consumers {
         Ok(of_group)
     }
 
+    /// Forgets the cursors of an application in a group, so that another one of its name begins anew.
+    pub(crate) async fn forget_application(
+        &self,
+        application: &str,
+        replica: ReplicaId,
+        storing: &Storing,
+    ) -> Result<()> {
+        let of_group = self.of(replica, storing).await?;
+        of_group.remove_all(application)?;
+        of_group.flush(replica, storing).await
+    }
+
     /// Forgets the cursors of a group that was deleted.
     pub(crate) fn forget(&self, replica: &ReplicaId) {
         lock(&self.0).remove(replica);
@@ -180,6 +192,18 @@ impl OfGroup {
         let mut kept = self.lock()?;
         kept.cursors.remove(name).ok_or_else(|| not_found(name))?;
         kept.version += 1;
+        Ok(())
+    }
+
+    /// Removes the consumers of one application.
+    fn remove_all(&self, application: &str) -> Result<()> {
+        let mut kept = self.lock()?;
+        let before = kept.cursors.len();
+        kept.cursors
+            .retain(|name, _| name.application != application);
+        if kept.cursors.len() < before {
+            kept.version += 1;
+        }
         Ok(())
     }
 

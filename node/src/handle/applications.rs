@@ -293,13 +293,29 @@ impl Node {
         .await
     }
 
-    /// Revokes an application: its token is of no use from now on, and what was begun with it ends.
+    /// Revokes an application: its token is of no use from now on, what was begun with it ends, and its
+    /// [consumers](crate::Consumer) are forgotten.
     ///
     /// # Errors
     /// [`Error::ApplicationNotFound`](crate::Error::ApplicationNotFound), or when it cannot be kept.
     pub async fn revoke_application(&self, name: &str) -> Result<()> {
         let (inner, name) = (Arc::clone(&self.inner), name.to_owned());
-        blocking(move || inner.applications.revoke(&name)).await
+        undivided(async move {
+            let (registry, revoked) = (Arc::clone(&inner), name.clone());
+            blocking(move || registry.applications.revoke(&revoked)).await?;
+            for (replica, _) in inner.known().memberships() {
+                let forgotten = inner
+                    .consumers
+                    .forget_application(&name, *replica, &inner.storing)
+                    .await;
+                if let Err(error) = forgotten {
+                    // Revoked it is; only another application of this name would find them.
+                    tracing::warn!(application = %name, %error, "its consumers are still kept");
+                }
+            }
+            Ok(())
+        })
+        .await
     }
 
     /// Whose token this is.
