@@ -24,7 +24,7 @@ use tokio::{
     sync::{Notify, mpsc},
     time::timeout,
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 mod budget;
 mod interest;
@@ -114,6 +114,8 @@ struct Open {
     replica: ReplicaId,
     info: ConnectionInfo,
     carries: Carries,
+    /// Dropped with it, which tells whoever waits for that.
+    over: DropGuard,
 }
 
 enum Carries {
@@ -262,6 +264,7 @@ impl Directs {
                 replica,
                 info: info.clone(),
                 carries,
+                over: CancellationToken::new().drop_guard(),
             };
             state.open.insert(id, open);
         }
@@ -449,6 +452,15 @@ impl Directs {
         }
     }
 
+    /// Waits until an open connection is open no longer.
+    pub(crate) async fn over(&self, id: ConnectionId) {
+        let over = match self.lock().open.get(&id) {
+            Some(open) => open.over.token().clone(),
+            None => return,
+        };
+        over.cancelled().await;
+    }
+
     /// Sends a message; the network has it when this returns. Waits while the other side does not read.
     pub(crate) async fn send(
         &self,
@@ -598,7 +610,7 @@ impl Directs {
         let end = tokio::select! {
             biased;
             () = connection.ended.cancelled() => return,
-            read = self.read_on((id, from), &group.listeners, &budgets, &mut reader) => match read {
+            read = self.read_on((id, from), &group, &budgets, &mut reader) => match read {
                 Ok(()) => DirectEnd::ClosedThere,
                 Err(error) => {
                     tracing::debug!(%id, %error, "a direct connection broke");
@@ -613,13 +625,15 @@ impl Directs {
     async fn read_on(
         &self,
         (id, from): (ConnectionId, Arc<str>),
-        listeners: &Listeners,
+        group: &Arc<Group>,
         budgets: &Budgets,
         reader: &mut Reader<BoxReader>,
     ) -> io::Result<()> {
         while let Some(header) = reader.header().await? {
             let (kind, bytes) = (header.kind(), header.length());
-            let held = listeners.room(budgets, (id, kind), bytes).await;
+            let others = || self.holding_room_beside(group);
+            let held = group.listeners.room(budgets, (id, kind), bytes, others);
+            let held = held.await;
             let Some(held) = held else {
                 return Err(io::ErrorKind::OutOfMemory.into());
             };
@@ -631,9 +645,24 @@ impl Directs {
                 kind,
                 data,
             };
-            listeners.deliver(message, held).await;
+            group.listeners.deliver(message, held).await;
         }
         Ok(())
+    }
+
+    /// Listeners of other groups that hold room which this one may need.
+    fn holding_room_beside(&self, group: &Arc<Group>) -> Vec<Arc<Listener>> {
+        let others: Vec<_> = {
+            let state = self.lock();
+            let all = state.groups.values();
+            all.filter(|other| !Arc::ptr_eq(other, group))
+                .map(Arc::clone)
+                .collect()
+        };
+        others
+            .iter()
+            .flat_map(|other| other.listeners.holding_room())
+            .collect()
     }
 
     fn group(&self, replica: ReplicaId) -> Arc<Group> {

@@ -45,7 +45,7 @@ struct Waiting {
     missed: u64,
     event: DirectEvent,
     /// Counts against the budgets until the listener takes the event.
-    _held: Option<Held>,
+    held: Option<Held>,
 }
 
 /// What became of a message that was offered.
@@ -134,6 +134,13 @@ impl Queue {
         (state.messages > 0).then_some(state.taken)
     }
 
+    /// Whether something waits that takes room from other connections.
+    pub(super) fn holds_room(&self) -> bool {
+        let state = self.lock();
+        let mut held = state.waiting.iter().filter_map(|one| one.held.as_ref());
+        held.any(|held| held.len() > 1)
+    }
+
     /// Lets the messages go that wait, and those that come until the listener reads again.
     pub(super) fn lose(&self) {
         let mut state = self.lock();
@@ -179,7 +186,7 @@ impl State {
         self.waiting.push_back(Waiting {
             missed,
             event,
-            _held: held,
+            held,
         });
         if let Some(reader) = self.reader.take() {
             reader.wake();

@@ -289,15 +289,89 @@ async fn of_several_listeners_one_that_stalls_loses_and_is_told_how_much() {
     }
 }
 
+fn types(kind: MessageType) -> DirectInterest {
+    DirectInterest {
+        data: DataInterest::Types(BTreeSet::from([kind])),
+        ..DirectInterest::messages()
+    }
+}
+
+#[tokio::test]
+async fn one_that_stalls_does_not_hold_up_those_behind_it_on_the_same_connection() {
+    let (a, b) = joined(ConnectionMode::Messages);
+    let photo = MessageType::from_name("photo");
+    let stalled = b.listen(types(photo));
+    let busy = b.listen(types(chat()));
+    let mut photos = 0;
+    let sending = async {
+        loop {
+            let picture = Bytes::from(vec![0; 1 << 20]);
+            a.directs
+                .send(replica(), id(1), photo, picture)
+                .await
+                .unwrap();
+            photos += 1;
+            a.send(1, "behind").await.unwrap();
+        }
+    };
+    let reading = async {
+        for _ in 0..100 {
+            data(&busy).await;
+        }
+    };
+    tokio::select! {
+        () = sending => {}
+        () = reading => {}
+    }
+    let Some(DirectEvent::Missed { messages }) = next(&stalled).await else {
+        panic!("it was not told");
+    };
+    assert!((16..=photos).contains(&messages), "{messages} of {photos}");
+}
+
+#[tokio::test]
+async fn the_room_of_stalled_groups_is_there_for_one_that_reads() {
+    let (side, remote) = (Side::new(), Side::new());
+    let group = |number: u8| {
+        let group = GroupId::from_bytes([number; 32]);
+        ReplicaId::of(&IdentityKey::from_bytes([3; 32]), &group)
+    };
+    let open = |group, number| {
+        let (here, there) = tokio::io::duplex(WINDOW);
+        let info = info(number, ConnectionMode::Messages, false);
+        side.directs.connected(group, info, halves(here));
+        remote.open(number, ConnectionMode::Messages, there);
+    };
+    let listen = |group| {
+        let interest = DirectInterest::messages();
+        side.directs.listen(group, interest, None).unwrap()
+    };
+    // Four groups whose applications do not read: all the room there is.
+    let _stalled: Vec<_> = (1..=4).map(|number| listen(group(number))).collect();
+    for number in 0..20 {
+        open(group(number / 5 + 1), u64::from(number) + 1);
+    }
+    let large = || vec![0; MAX_DIRECT_MESSAGE_BYTES];
+    let fill = futures::future::join_all((1..=20).map(|number| remote.send(number, large())));
+    assert!(
+        timeout(2 * BRIEF, fill).await.is_err(),
+        "there is not room for all"
+    );
+
+    let busy = listen(group(9));
+    open(group(9), 30);
+    let sent = timeout(DEADLINE, remote.send(30, large())).await;
+    sent.expect("it goes on").unwrap();
+    assert!(matches!(next(&busy).await, Some(DirectEvent::Connected(_))));
+    data(&busy).await;
+}
+
 #[tokio::test]
 async fn each_listener_gets_what_it_asked_for() {
     let (a, b) = joined(ConnectionMode::Messages);
     let photo = MessageType::from_name("photo");
     let all = b.listen(DirectInterest::messages());
-    let photos = b.listen(DirectInterest {
-        data: DataInterest::Types(BTreeSet::from([photo])),
-        ..DirectInterest::messages()
-    });
+    let photos = b.listen(types(photo));
     let connections = b.listen(DirectInterest {
         data: DataInterest::None,
         ..DirectInterest::messages()
