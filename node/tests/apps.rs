@@ -434,6 +434,74 @@ fn a_confined_application_sees_nothing_else() {
 }
 
 #[test]
+fn each_application_has_consumers_of_its_own() {
+    let (place, daemon, chess, go) = with_groups();
+    let (board, clock) = (
+        App::new(&place, "board", &["--scope", "read", "--group", "Chess"]),
+        App::new(&place, "clock", &["--scope", "read"]),
+    );
+    let of = |group: &str, rest: &str| format!("/v1/groups/{}/{rest}", escaped(group));
+    let listed = |app: &App, group: &str| {
+        let all = app.get(&of(group, "consumers")).json();
+        let all = all.as_array().unwrap().iter();
+        all.map(|one| one["name"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    for app in [&board, &clock] {
+        let begun = app.get(&of(&chess, "events?consumer=in&wait=0"));
+        assert_eq!(begun.status, 200, "{begun:?}");
+    }
+    clock.get(&of(&go, "events?consumer=second&wait=0"));
+    assert_eq!(listed(&board, &chess), ["in"]);
+    assert_eq!(listed(&clock, &chess), ["in"]);
+    assert_eq!(listed(&clock, &go), ["second"]);
+    let none = place.json(["events", "consumers", "ls", "--group", "Chess"]);
+    assert_eq!(none, json!([]), "the operator is an application of its own");
+    assert_eq!(board.get(&of(&go, "consumers")).code(), "group_not_found");
+
+    // An acknowledgement of one is none of the other, under the same name in the same group.
+    let position = |app: &App| {
+        app.get(&of(&chess, "consumers")).json()[0]["position"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    let before = position(&clock);
+    let note = json!({"type": "note", "payload_text": "e4"});
+    let put = place.post(&of(&chess, "records"), &note);
+    assert_eq!(put.status, 201, "{put:?}");
+    let [(name, token)] = board.headers();
+    let headers = [(name, token.as_str()), ("accept", "application/x-ndjson")];
+    let path = of(&chess, "events?consumer=in&wait=0");
+    let read = request(&place.socket(), "GET", &path, &headers, None);
+    let text = String::from_utf8(read.body).unwrap();
+    let last: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+    let last = last["position"].clone();
+    let ack = json!({"consumer": "in", "position": last});
+    let acked = board.http("POST", &of(&chess, "events/ack"), Some(&ack));
+    assert_eq!(acked.json()["position"], last);
+    assert_eq!((json!(position(&board)), position(&clock)), (last, before));
+    let theirs = json!({"consumer": "second", "position": "1"});
+    let refused = board.http("POST", &of(&chess, "events/ack"), Some(&theirs));
+    assert_eq!(refused.code(), "consumer_not_found");
+    let refused = clock.http("DELETE", &of(&chess, "consumers/second"), None);
+    assert_eq!(
+        refused.code(),
+        "consumer_not_found",
+        "it is in the other group"
+    );
+
+    // Who is registered under the name of one that was revoked begins anew; the others go on.
+    place.json(["app", "revoke", "clock"]);
+    daemon.kill();
+    let _daemon = place.start();
+    let clock = App::new(&place, "clock", &["--scope", "read"]);
+    assert_eq!(listed(&clock, &chess), [""; 0]);
+    assert_eq!(listed(&clock, &go), [""; 0]);
+    assert_eq!(listed(&board, &chess), ["in"]);
+}
+
+#[test]
 fn what_an_application_holds_ends_with_its_session() {
     let (place, _daemon, chess, _) = with_groups();
     let scopes = ["--scope", "read", "--scope", "online"];
@@ -667,6 +735,47 @@ fn one_greedy_application_harms_no_other() {
     assert_eq!(modest.get("/v1/groups").status, 200);
     place.json(["status"]);
     drop((streams, idle));
+}
+
+#[test]
+fn who_stalls_its_snapshots_takes_nobody_elses() {
+    let (place, _daemon, chess, _) = with_groups();
+    let greedy = App::new(&place, "greedy", &["--scope", "read"]);
+    let modest = App::new(&place, "modest", &["--scope", "read"]);
+    let group = format!("/v1/groups/{}", escaped(&chess));
+    // More than fits into a socket, so that a snapshot nobody reads does not end.
+    let large = json!({"type": "note", "payload_text": "x".repeat(40_000)});
+    for _ in 0..40 {
+        let put = place.post(&format!("{group}/records"), &large);
+        assert_eq!(put.status, 201, "{put:?}");
+    }
+    let path = format!("{group}/events?snapshot=true&wait=0");
+    let stalled: Vec<_> = (0..2)
+        .map(|_| {
+            let mut stream = greedy.stream(&path);
+            line_with(&mut stream, "200 OK");
+            stream
+        })
+        .collect();
+    let third = greedy.get(&path);
+    assert_eq!(
+        (third.status, third.code().as_str()),
+        (429, "quota_exceeded")
+    );
+    let detail = third.json()["detail"].clone();
+    assert!(
+        detail.as_str().unwrap().contains("snapshots at once"),
+        "{detail}"
+    );
+    assert_eq!(greedy.get(&format!("{group}/events?wait=0")).status, 200);
+
+    let whole = |answer: Answer| {
+        let text = String::from_utf8(answer.body).unwrap();
+        answer.status == 200 && text.contains("event: snapshot_end")
+    };
+    assert!(whole(modest.get(&path)) && whole(place.get(&path)));
+    drop(stalled);
+    soon("a snapshot again", || whole(greedy.get(&path)));
 }
 
 // The network tests of both worlds share this file's helpers.

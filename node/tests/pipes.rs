@@ -7,13 +7,13 @@ mod common;
 use std::{
     fs,
     io::{BufRead, BufReader, Read, Write},
-    net::{Ipv4Addr, Shutdown, TcpListener, TcpStream},
+    net::{Ipv4Addr, Shutdown, TcpListener, TcpStream, UdpSocket},
     process::{Child, ChildStdout, Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
-use common::{Daemon, Place, escaped, line_with, peerage, send, stderr};
+use common::{Daemon, Place, escaped, line_with, peerage, request, send, stderr};
 use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::UnixStream;
@@ -550,4 +550,54 @@ fn a_daemon_that_is_killed_leaves_no_half_file_that_looks_whole() {
     let (code, received, problem) = accept.ended();
     assert_eq!(code, 7, "{problem}");
     assert!(bytes(100_000).starts_with(&received));
+}
+
+#[test]
+fn what_an_application_opens_is_counted_and_ends_with_its_token() {
+    let two = Two::new();
+    let (ada, ben) = (&two.ada, &two.ben);
+    let scopes = ["app", "register", "board", "--scope", "direct"];
+    let token = ada.json(scopes)["token"].as_str().unwrap().to_owned();
+    let bearer = format!("Bearer {token}");
+    let open = |body: Value| {
+        let headers = [("authorization", bearer.as_str())];
+        let body = body.to_string().into_bytes();
+        let path = "/v1/groups/Chess/direct";
+        request(&ada.socket(), "POST", path, &headers, Some(&body))
+    };
+    let connections = || ada.json(["direct", "ls"]).as_array().unwrap().len();
+    let listen = send(
+        &ben.socket(),
+        "GET",
+        "/v1/groups/Chess/direct/listen",
+        &[],
+        None,
+    );
+    let mut listen = BufReader::new(listen);
+    line_with(&mut listen, "200 OK");
+    let opened = open(json!({"member": "Ben", "wait": true}));
+    assert_eq!(opened.status, 201, "{opened:?}");
+    line_with(&mut listen, "event: connected");
+
+    // One that answers nobody, so that what is being opened stays so.
+    let silent = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let nowhere = format!("/ip4/127.0.0.1/udp/{port}/quic-v1");
+    let attempt = json!({"member": "Ben", "address": nowhere});
+    for _ in 0..8 {
+        assert_eq!(open(attempt.clone()).status, 202);
+    }
+    let more = open(attempt.clone());
+    assert_eq!((more.status, more.code().as_str()), (429, "quota_exceeded"));
+    // Others have their own.
+    let operators = ada.post("/v1/groups/Chess/direct", &attempt);
+    assert_eq!(operators.status, 202, "{operators:?}");
+
+    ada.json(["direct", "open", "Ben"]);
+    line_with(&mut listen, "event: connected");
+    assert_eq!(connections(), 2);
+    ada.json(["app", "revoke", "board"]);
+    line_with(&mut listen, "event: disconnected");
+    assert_eq!(connections(), 1, "the operator's stays");
+    assert_eq!(open(attempt).status, 401);
 }

@@ -45,6 +45,7 @@ const OPEN_PATIENCE: Duration = Duration::from_secs(25);
         (status = "default", description = "an error", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn open(
     State(api): State<Api>,
+    caller: Caller,
     Names(group): Names<String>,
     Asked(whom): Asked<AsWhom>,
     Body(request): Body<OpenDirect>,
@@ -56,7 +57,15 @@ pub(super) async fn open(
         mode: request.mode.into(),
     };
     let group = api.group(&group, &whom).await?;
-    let id = group.open_direct(target).await?;
+    let id = match &caller {
+        Caller::Operator => group.open_direct(target).await?,
+        Caller::Application(application) => {
+            let permits = application.usage.begin_direct()?;
+            let id = group.open_direct(target).await?;
+            tokio::spawn(group.count_direct(id, permits, application.ended.clone()));
+            id
+        }
+    };
     let mut opening = DirectOpening {
         id,
         connection: None,

@@ -136,7 +136,13 @@ pub(super) async fn events(
         None => after,
     };
     let told = if from.snapshot && seen.is_none() {
-        let snapshot = group.snapshot(filter.clone()).await?;
+        let snapshot = match &caller {
+            Caller::Operator => group.snapshot(filter.clone()).await?,
+            Caller::Application(application) => {
+                let permit = application.usage.begin_snapshot()?;
+                group.snapshot_under(permit, filter.clone()).await?
+            }
+        };
         let rest = group.events_where(filter, Some(snapshot.position()));
         let rest = rest.await?;
         present(group.name(), snapshot)

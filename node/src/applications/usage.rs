@@ -7,12 +7,22 @@ use std::{
     time::{Duration, Instant},
 };
 
+use peerage_protocol::engine::{self, MAX_DIRECTS_PER_GROUP};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{Error, Result, model::Quotas};
 
 /// Connections beside those that requests and streams under way need: idle ones that a client keeps.
 const SPARE_CONNECTIONS: usize = 8;
+
+/// Snapshots that an application reads at once: each holds a thread, and the disk what was overwritten
+/// since.
+const MAX_SNAPSHOTS: usize = 2;
+
+/// Direct connections that an application has opened and that are not over: half of those of a group.
+const MAX_DIRECTS: usize = MAX_DIRECTS_PER_GROUP / 2;
+/// Those of them that are being opened: half of those of a group.
+const MAX_DIRECTS_OPENING: usize = engine::MAX_DIRECTS_OPENING / 2;
 
 /// When a slot may be free again, as far as anybody can tell.
 const SLOT_PAUSE: Duration = Duration::from_secs(1);
@@ -25,15 +35,18 @@ pub(crate) struct Usage {
     bytes: Bucket,
     concurrent: Arc<Semaphore>,
     streams: Arc<Semaphore>,
+    snapshots: Arc<Semaphore>,
+    directs: Arc<Semaphore>,
+    directs_opening: Arc<Semaphore>,
     connections: Arc<Semaphore>,
 }
 
-/// A request, a stream or a connection under way.
+/// A request, a stream, a snapshot, a connection or a direct connection under way.
 #[derive(Debug)]
 pub(crate) struct Permit(#[expect(dead_code, reason = "held, not read")] OwnedSemaphorePermit);
 
 impl Permit {
-    /// One of these, for the operator.
+    /// One of these that no application's quota counts.
     pub(crate) fn of(permit: OwnedSemaphorePermit) -> Self {
         Self(permit)
     }
@@ -52,6 +65,9 @@ impl Usage {
             bytes: Bucket::new(bytes, bytes / 60.0),
             concurrent: Arc::new(Semaphore::new(concurrent)),
             streams: Arc::new(Semaphore::new(streams)),
+            snapshots: Arc::new(Semaphore::new(MAX_SNAPSHOTS)),
+            directs: Arc::new(Semaphore::new(MAX_DIRECTS)),
+            directs_opening: Arc::new(Semaphore::new(MAX_DIRECTS_OPENING)),
             connections: Arc::new(Semaphore::new(concurrent + streams + SPARE_CONNECTIONS)),
         }
     }
@@ -73,6 +89,24 @@ impl Usage {
     /// As [`begin_request`](Self::begin_request).
     pub(crate) fn begin_stream(&self) -> Result<Permit> {
         self.slot(&self.streams, "streams at once")
+    }
+
+    /// Begins a snapshot.
+    ///
+    /// # Errors
+    /// As [`begin_request`](Self::begin_request).
+    pub(crate) fn begin_snapshot(&self) -> Result<Permit> {
+        self.slot(&self.snapshots, "snapshots at once")
+    }
+
+    /// Begins to open a direct connection: one permit until it is open, one until it is over.
+    ///
+    /// # Errors
+    /// As [`begin_request`](Self::begin_request).
+    pub(crate) fn begin_direct(&self) -> Result<(Permit, Permit)> {
+        let opening = self.slot(&self.directs_opening, "direct connections being opened")?;
+        let open = self.slot(&self.directs, "direct connections at once")?;
+        Ok((opening, open))
     }
 
     /// Takes a connection into account.

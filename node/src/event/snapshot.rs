@@ -14,17 +14,18 @@ use peerage_records::{
     store::Snapshot as View,
     time::Timestamp,
 };
-use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::EventFilter;
 use crate::{
     Error, Result,
+    applications::Permit,
     handle::blocking,
     model::{Position, RecordInfo},
 };
 
-/// Snapshots at once; each holds a thread, and keeps what was overwritten since from being cleared away.
+/// Snapshots at once beside those of registered applications, which have quotas of their own. Each holds a
+/// thread, and keeps what was overwritten since from being cleared away.
 pub(crate) const MAX_SNAPSHOTS: usize = 8;
 /// A snapshot ends after this, also when nobody reads it, for the same reason.
 const MAX_SNAPSHOT_TIME: Duration = Duration::from_secs(10 * 60);
@@ -53,7 +54,7 @@ impl Snapshot {
         filter: EventFilter,
         now: Timestamp,
         taken: Timestamp,
-        permit: OwnedSemaphorePermit,
+        permit: Permit,
     ) -> Self {
         let position = Position::of(view.sequence());
         let view = Arc::new(Mutex::new(Some(view)));
@@ -122,7 +123,7 @@ struct Pages {
     view: Held,
     after: Option<RecordId>,
     _limit: AbortOnDropHandle<()>,
-    _permit: OwnedSemaphorePermit,
+    _permit: Permit,
 }
 
 impl Pages {

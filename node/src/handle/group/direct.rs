@@ -1,15 +1,19 @@
 //! Direct connections: between this node and one other, for applications alone.
 
+use std::sync::Arc;
+
 use hyper::body::Bytes;
 use peerage_protocol::{
     direct::{ConnectionId, DirectFailure, DirectMode},
     engine::{Place, check_addresses, split_peer},
     wire::direct::{MessageError, MessageType},
 };
+use tokio_util::sync::CancellationToken;
 
 use super::{GroupHandle, members::find};
 use crate::{
     Error, Result,
+    applications::Permit,
     command::{Command, OpenDirect},
     direct::{
         DirectInterest, DirectListener, DirectTarget, MAX_MESSAGE_BYTES, Neighbour, Outcome, Pipe,
@@ -88,6 +92,40 @@ impl GroupHandle {
             Some(Outcome::Connected(info)) => Ok(info),
             Some(Outcome::Failed(member, reason)) => Err(self.no_direct(&member, reason)),
             None => Err(Error::ConnectionNotFound { id }),
+        }
+    }
+
+    /// Holds what a connection of an application counts against: `opening` while it is being opened,
+    /// `open` until it is over. It is closed once the application's token is good no longer.
+    pub(crate) fn count_direct(
+        &self,
+        id: ConnectionId,
+        (opening, open): (Permit, Permit),
+        ended: CancellationToken,
+    ) -> impl Future<Output = ()> + Send + use<> {
+        let (inner, replica) = (Arc::clone(&self.inner), self.replica);
+        async move {
+            let directs = &inner.directs;
+            let over = async {
+                let outcome = directs.outcome(replica, id).await;
+                drop(opening);
+                if let Some(Outcome::Connected(info)) = outcome {
+                    directs.over(info.id).await;
+                }
+            };
+            tokio::select! {
+                () = over => {}
+                () = inner.stopped.cancelled() => {}
+                () = ended.cancelled() => {
+                    // An attempt may have given way to another one.
+                    if !directs.close(replica, id).await
+                        && let Some(Outcome::Connected(info)) = directs.outcome(replica, id).await
+                    {
+                        directs.close(replica, info.id).await;
+                    }
+                }
+            }
+            drop(open);
         }
     }
 

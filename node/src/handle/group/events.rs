@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::GroupHandle;
 use crate::{
     Error, Result,
+    applications::Permit,
     event::{EventFilter, EventStream, Feed, Snapshot, Source},
     model::Position,
 };
@@ -46,11 +47,20 @@ impl GroupHandle {
     /// [`Error::Busy`] when too many are under way, and when the handle is closed or the store fails.
     /// Reading it fails after ten minutes.
     pub async fn snapshot(&self, filter: EventFilter) -> Result<Snapshot> {
-        self.ready().await?;
         let Ok(permit) = Arc::clone(&self.inner.snapshots).try_acquire_owned() else {
             self.inner.metrics.dropped("snapshots");
             return Err(Error::Busy);
         };
+        self.snapshot_under(Permit::of(permit), filter).await
+    }
+
+    /// The same, counted already.
+    pub(crate) async fn snapshot_under(
+        &self,
+        permit: Permit,
+        filter: EventFilter,
+    ) -> Result<Snapshot> {
+        self.ready().await?;
         let (replica, now) = (self.replica, self.reading_time());
         let view = self
             .inner
