@@ -71,6 +71,12 @@ stop() {
   wait "${process[$1]}" || fail "$1 did not stop cleanly"
   unset "process[$1]"
 }
+# It may have ended by itself, having lost its node.
+crash() {
+  kill -KILL "${process[$1]}" 2>/dev/null || true
+  { wait "${process[$1]}" || true; } 2>/dev/null
+  unset "process[$1]"
+}
 
 fingerprint() { node "$1" group show --json | field fingerprint; }
 members() { node "$1" group show --json | field members; }
@@ -187,10 +193,8 @@ done_step "a file of 3 MB went through a pipe from Ada to Ben"
 
 title "One node is killed with -9 and recovers"
 kept=$(node ben record put --type note --payload "acknowledged before the crash" --json | field id)
-kill -KILL "${process[ben]}"
-kill -KILL "${process[tail]}" 2>/dev/null || true # it may have ended by itself, having lost its node
-wait "${process[ben]}" "${process[tail]}" 2>/dev/null || true
-unset "process[ben]" "process[tail]"
+crash ben
+crash tail
 missed=$(node cy record put --type note --payload "while Ben was down" --json | field id)
 start ben
 [ "$(text_of ben "$kept")" = "acknowledged before the crash" ] || fail "an acknowledged record survives kill -9"
@@ -236,7 +240,6 @@ attach() {
   process[$name]=$!
   expect "$name is attached" "$name attached" head -n 1 "$folder/$name.log"
 }
-crash() { kill -KILL "${process[$1]}"; wait "${process[$1]}" 2>/dev/null || true; unset "process[$1]"; }
 node ada group create --friendly-name Go >/dev/null
 board=$(node ada app register board --scope read --scope online 2>/dev/null)
 clock=$(node ada app register clock --scope read --scope write --scope online 2>/dev/null)
