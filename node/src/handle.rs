@@ -21,7 +21,6 @@ use tokio::{
     task::JoinHandle,
 };
 
-use self::inner::undivided;
 pub use self::{
     applications::Application,
     group::{
@@ -31,7 +30,7 @@ pub use self::{
 };
 pub(crate) use self::{
     applications::WeakApplication,
-    inner::{Inner, blocking},
+    inner::{Inner, blocking, undivided},
     life::{Life, Replicas},
     transfers::{Transfer, Transfers},
     visiting::Visits,

@@ -60,6 +60,7 @@ pub mod model;
 mod naming;
 pub mod objects;
 mod password;
+mod place;
 pub mod portable;
 mod probe;
 mod run;

@@ -20,6 +20,7 @@ use crate::{
     applications::Permit,
     error::catalogue,
     model::{Problem, Scope},
+    place,
 };
 
 /// How long the rest of a refused request may take to arrive.
@@ -39,13 +40,14 @@ pub(super) async fn watch(
         .get::<MatchedPath>()
         .map_or_else(|| "unknown".to_owned(), |path| path.as_str().to_owned());
     let response = match begin(&api, &caller, &request) {
-        Ok(_permit) => {
+        Ok(permit) => {
             let patience = match TRANSFERS.contains(&route.as_str()) {
                 true => TRANSFER_TIMEOUT,
                 false => REQUEST_TIMEOUT,
             };
             let (request, unread) = unread::lend(request);
-            match tokio::time::timeout(patience, next.run(request)).await {
+            let answer = tokio::time::timeout(patience, next.run(request));
+            match place::within(permit, answer).await {
                 Ok(response) => {
                     read_off(unread.take()).await;
                     response

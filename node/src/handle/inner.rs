@@ -35,6 +35,7 @@ use crate::{
     event::{Consumers, Feeds, Origin, consumers_key},
     folder::{DataFolder, Membership},
     metrics::Metrics,
+    place,
     storing::Storing,
     vault::{Known, Shelf, Vault},
 };
@@ -81,10 +82,16 @@ impl fmt::Debug for Inner {
     }
 }
 
-/// Runs something that keeps a processor busy or waits for the disk.
+/// Runs something that keeps a processor busy or waits for the disk. It goes on when the caller loses
+/// interest, and holds the [place] of its request until it has ended.
 pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
+    let place = place::taken();
+    let work = move || {
+        let _place = place;
+        work()
+    };
     tokio::task::spawn_blocking(work)
         .await
         .map_err(|error| Error::Internal(error.to_string()))?
@@ -94,7 +101,7 @@ pub(crate) async fn blocking<T: Send + 'static>(
 pub(crate) async fn undivided<T: Send + 'static>(
     steps: impl Future<Output = Result<T>> + Send + 'static,
 ) -> Result<T> {
-    tokio::spawn(steps)
+    place::spawn(steps)
         .await
         .map_err(|error| Error::Internal(error.to_string()))?
 }
