@@ -35,6 +35,7 @@ use super::{
     caller::Caller,
     direct::connection_id,
     extract::{AsWhom, Asked, Names},
+    serve::FAREWELL,
 };
 use crate::{
     Error, GroupHandle,
@@ -181,20 +182,18 @@ fn bounded(upgrade: WebSocketUpgrade, bytes: usize) -> WebSocketUpgrade {
 type End = Option<(u16, Cow<'static, str>)>;
 
 async fn close(mut socket: WebSocket, end: End) {
-    if let Some((code, reason)) = end {
-        let reason = reason.as_ref().into();
-        // The client may be gone.
-        let _ = socket
-            .send(Message::Close(Some(CloseFrame { code, reason })))
-            .await;
-    }
-    // Until the client has heard it: what was sent before must not be lost with the socket.
-    let rest = async { while let Some(Ok(_)) = socket.recv().await {} };
+    let rest = async {
+        if let Some((code, reason)) = end {
+            let reason = reason.as_ref().into();
+            // The client may be gone.
+            let close = Message::Close(Some(CloseFrame { code, reason }));
+            let _ = socket.send(close).await;
+        }
+        // Until the client has heard it: what was sent before must not be lost with the socket.
+        while let Some(Ok(_)) = socket.recv().await {}
+    };
     let _ = tokio::time::timeout(FAREWELL, rest).await;
 }
-
-/// How long a client may take to answer that the socket closes.
-const FAREWELL: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// From the client to the connection.
 async fn take_messages(

@@ -43,11 +43,13 @@ pub(super) async fn enter(
     let Some(caller) = identify(api, connection.way, &request) else {
         return Err(turn_away(api, refuse(Error::TokenNeeded)).await);
     };
-    if let Caller::Application(application) = &caller {
-        let connect = || application.usage.connect();
-        let counted = connection.is_of(caller.name(), connect);
-        counted.map_err(|error| closing(refuse(error)))?;
-        confine::confine(api, application, &mut request).map_err(refuse)?;
+    match &caller {
+        Caller::Operator => connection.is_of_operator(),
+        Caller::Application(application) => {
+            let counted = connection.is_of(application);
+            counted.map_err(|error| closing(refuse(error)))?;
+            confine::confine(api, application, &mut request).map_err(refuse)?;
+        }
     }
     request.extensions_mut().insert(caller);
     Ok(request)

@@ -4,7 +4,10 @@ use std::{
     collections::BTreeMap,
     io,
     net::SocketAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -17,13 +20,16 @@ use hyper_util::{
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, UnixListener, UnixStream},
-    sync::{OwnedSemaphorePermit, Semaphore},
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
     task::JoinSet,
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Api, entrance, guard::Way};
-use crate::{Error, applications::Permit};
+use super::{Api, entrance, guard::Way, patience::Patient, told};
+use crate::{
+    Error,
+    applications::{Permit, Registered},
+};
 
 /// At most this many connections on the socket, and as many on loopback: none of the two can use up
 /// the other's.
@@ -47,6 +53,9 @@ const ROOM_PATIENCE: Duration = Duration::from_millis(100);
 /// At most this many who are turned away are told why at once; the others are only disconnected.
 pub(super) const MAX_TURNED_AWAY: usize = 16;
 
+/// How long whoever is disconnected may take to read why.
+pub(super) const FAREWELL: Duration = Duration::from_secs(2);
+
 /// They have asked by then, or hear nothing.
 const REFUSAL_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -58,24 +67,46 @@ pub(super) struct Connection {
     number: u64,
     /// Under whose name it counts.
     counted: Mutex<Option<(String, Permit)>>,
+    /// Cancelled when whoever asked last may ask no longer.
+    ended: watch::Sender<CancellationToken>,
+    /// The answer under way is a stream.
+    streams: Arc<AtomicBool>,
 }
 
 impl Connection {
-    /// Somebody with a token is at the other end; from now on the connection counts as its.
+    /// An application is at the other end; from now on the connection counts as its, and ends with its
+    /// token.
     ///
     /// # Errors
     /// [`Error::QuotaExceeded`] when it has as many as it may.
-    pub(super) fn is_of(
-        &self,
-        name: &str,
-        connect: impl FnOnce() -> Result<Permit, Error>,
-    ) -> Result<(), Error> {
+    pub(super) fn is_of(&self, application: &Registered) -> Result<(), Error> {
+        let name = &application.kept.name;
         let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
         if counted.as_ref().is_none_or(|(known, _)| known != name) {
-            *counted = Some((name.to_owned(), connect()?));
+            *counted = Some((name.clone(), application.usage.connect()?));
         }
+        self.ended.send_replace(application.ended.clone());
         self.strangers.forget(self.number);
         Ok(())
+    }
+
+    /// The operator is at the other end.
+    pub(super) fn is_of_operator(&self) {
+        self.ended.send_replace(CancellationToken::new());
+    }
+
+    /// Waits until whoever asked last may ask no longer, and has had the time to be told. What it has
+    /// begun ends by itself, except an answer that nobody reads.
+    async fn revoked(&self) {
+        let mut whose = self.ended.subscribe();
+        loop {
+            let ended = whose.borrow_and_update().clone();
+            tokio::select! {
+                () = ended.cancelled() => break,
+                _ = whose.changed() => {}
+            }
+        }
+        tokio::time::sleep(FAREWELL).await;
     }
 }
 
@@ -209,6 +240,8 @@ impl Serving {
             strangers: Arc::clone(&self.strangers),
             number,
             counted: Mutex::new(None),
+            ended: watch::Sender::new(CancellationToken::new()),
+            streams: Arc::default(),
         });
         let (api, router, stop) = (self.api.clone(), self.router.clone(), self.stop.clone());
         self.connections
@@ -264,6 +297,8 @@ async fn serve<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
                 },
                 Err(refused) => refused,
             };
+            let streams = told::is_stream(&answer);
+            connection.streams.store(streams, Ordering::Relaxed);
             Ok::<_, std::convert::Infallible>(entrance::sealed(answer))
         }
     });
@@ -272,6 +307,7 @@ async fn serve<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(MAX_HEAD_BYTES)
         .max_headers(MAX_HEADERS);
+    let stream = Patient::new(stream, Arc::clone(&connection.streams));
     let mut serving = std::pin::pin!(
         http.serve_connection(TokioIo::new(stream), service)
             .with_upgrades()
@@ -279,6 +315,7 @@ async fn serve<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
     let served = tokio::select! {
         served = serving.as_mut() => served,
         () = room.cancelled() => Ok(()),
+        () = connection.revoked() => Ok(()),
         () = stop.cancelled() => {
             serving.as_mut().graceful_shutdown();
             serving.as_mut().await

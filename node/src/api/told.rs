@@ -4,7 +4,7 @@ use std::{convert::Infallible, time::Duration};
 
 use axum::{
     body::Body,
-    http::{HeaderMap, header},
+    http::{HeaderMap, StatusCode, header},
     response::{
         IntoResponse, Response, Sse,
         sse::{Event, KeepAlive},
@@ -14,6 +14,7 @@ use futures::{Stream, StreamExt, stream};
 use serde::Serialize;
 
 const NDJSON: &str = "application/x-ndjson";
+const MESSAGES: &str = "text/event-stream";
 
 /// After so long a silence a stream shows that it lives: with a comment, or with an empty line, which
 /// readers of lines skip. There is no other way to notice that a reader has gone.
@@ -44,6 +45,15 @@ pub(super) fn stream<T: Told + 'static>(
     } else {
         messages(told)
     }
+}
+
+/// Whether an answer is such a stream, or a socket: something that goes on.
+pub(super) fn is_stream(answer: &Response) -> bool {
+    let kind = answer.headers().get(header::CONTENT_TYPE);
+    let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    answer.status() == StatusCode::SWITCHING_PROTOCOLS
+        || kind.starts_with(MESSAGES)
+        || kind == NDJSON
 }
 
 fn messages<T: Told>(told: impl Stream<Item = T> + Send + 'static) -> Response {
