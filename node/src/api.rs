@@ -48,6 +48,7 @@ mod members;
 mod node;
 mod once;
 mod page;
+mod patience;
 mod portable;
 mod properties;
 #[allow(unused_qualifications, reason = "in what utoipa's macro writes")]
@@ -80,8 +81,12 @@ pub const MAX_REQUESTS: usize = 256;
 /// At most this many streams and sockets of the operator held open at once; each holds one queue.
 pub const MAX_STREAMS: usize = 128;
 
-/// At most this many records in one answer, about 48 KiB each at worst.
+/// At most this many items in one answer.
 pub const MAX_PAGE: usize = 1_000;
+
+/// A page of records ends with the one that makes its content longer than this: an answer is in memory
+/// until it has been read.
+pub const MAX_PAGE_BYTES: usize = 4 * 1024 * 1024;
 
 /// What every handler has.
 #[derive(Debug, Clone)]

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::{
-    Api,
+    Api, MAX_PAGE_BYTES,
     extract::{AsWhom, Asked, Body, Names, created, segment},
     once::OnceKey,
     page::Paging,
@@ -20,8 +20,14 @@ use super::{
 use crate::{
     Error,
     clock::Clock,
-    model::{AttributeInfo, Page, Problem, RecordChange, RecordInfo, RecordPut, parse_expiry},
+    model::{
+        AttributeInfo, AttributeScalar, Page, Problem, RecordChange, RecordInfo, RecordPut,
+        parse_expiry,
+    },
 };
+
+/// Records read at once, about 3 MiB at worst.
+const PORTION: usize = 64;
 
 /// How long a record lives when nothing is said.
 const DEFAULT_LIFETIME: &str = "28d";
@@ -52,19 +58,45 @@ pub(super) async fn list(
     Names(group): Names<String>,
     Asked(filter): Asked<Filter>,
 ) -> Result<Json<Page<RecordInfo>>, Error> {
-    let paging = Paging::<String>::new("records", filter.limit, filter.cursor.as_deref())?;
-    let query = RecordQuery {
+    let mut paging = Paging::<String>::new("records", filter.limit, filter.cursor.as_deref())?;
+    let mut query = RecordQuery {
         kind: filter.kind.as_deref().map(record_type).transpose()?,
         partition: Partition::Application,
         after: paging.after.as_deref().map(record_id).transpose()?,
-        // One more tells whether there is another page.
-        limit: paging.limit + 1,
+        limit: PORTION.min(paging.limit + 1),
     };
     let whom = AsWhom {
         identity: filter.identity,
     };
-    let records = api.group(&group, &whom).await?.list(query).await?;
+    let group = api.group(&group, &whom).await?;
+    let (mut records, mut bytes) = (Vec::new(), 0);
+    // One more than the page has tells whether there is another one.
+    while records.len() <= paging.limit {
+        let portion = group.list(query.clone()).await?;
+        let last = portion.len() < query.limit;
+        for record in portion {
+            if bytes > MAX_PAGE_BYTES {
+                paging.limit = paging.limit.min(records.len());
+            }
+            bytes += content_bytes(&record);
+            query.after = Some(record_id(&record.id)?);
+            records.push(record);
+        }
+        if last {
+            break;
+        }
+    }
     paging.page(records, |record| record.id.clone()).map(Json)
+}
+
+/// About how long the content of a record is in an answer.
+fn content_bytes(record: &RecordInfo) -> usize {
+    let attributes = record.attributes.iter().map(|one| match &one.value {
+        AttributeScalar::Text(text) => text.len(),
+        AttributeScalar::Number(_) => 0,
+    });
+    let text = record.payload_text.as_ref().map_or(0, String::len);
+    record.payload.len() + text + attributes.sum::<usize>()
 }
 
 /// Publish a record; it is durable on this node when the answer comes
