@@ -16,7 +16,7 @@ use peerage_records::time::Timestamp;
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
-pub(crate) use self::usage::{Permit, Usage};
+pub(crate) use self::usage::{Counted, Permit, Usage};
 use crate::{
     Application, Error, Node, Result,
     folder::{DataFolder, KeptApplication},

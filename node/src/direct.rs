@@ -61,7 +61,11 @@ const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
 /// How long an open pipe waits for the application that takes it.
 const PIPE_PATIENCE: Duration = Duration::from_millis(if cfg!(test) { 200 } else { 30_000 });
 /// Open pipes that wait to be taken; more are closed. Each holds a stream with its window.
-const MAX_WAITING_PIPES: usize = 64;
+const MAX_WAITING_PIPES: usize = 128;
+/// Those of one group: an application that takes none of them must not keep others from theirs.
+const MAX_WAITING_PIPES_PER_GROUP: usize = 32;
+/// Those with one member in one group, for the same reason.
+const MAX_WAITING_PIPES_PER_MEMBER: usize = 8;
 /// Attempts that failed of which the reason is remembered, for who asks late; 100 bytes each.
 const MAX_FAILURES: usize = 256;
 
@@ -250,7 +254,7 @@ impl Directs {
                     Some((connection, receiving)),
                 ))
             }
-            DirectMode::Stream => self.park(&info, halves).map(|pipe| (pipe, None)),
+            DirectMode::Stream => self.park(replica, &info, halves).map(|pipe| (pipe, None)),
         };
         let Some((carries, receiving)) = carries else {
             self.lock().opening.remove(&id);
@@ -416,6 +420,19 @@ impl Directs {
         (found.replica == replica).then(|| Arc::clone(found))
     }
 
+    /// The attempt that goes on in place of this one.
+    pub(crate) fn now(&self, mut id: ConnectionId) -> ConnectionId {
+        let state = self.lock();
+        let next = |id| {
+            let mut failures = state.failures.iter();
+            failures.find(|(failed, _)| *failed == id)?.1.next
+        };
+        while let Some(other) = next(id) {
+            id = other;
+        }
+        id
+    }
+
     /// Waits until it is known what comes of an attempt, or of the one in its place. None when there
     /// is no such connection.
     pub(crate) async fn outcome(
@@ -491,6 +508,7 @@ impl Directs {
 
     /// Closes a connection once what was sent is on its way. Whether there was one.
     pub(crate) async fn close(&self, replica: ReplicaId, id: ConnectionId) -> bool {
+        let id = self.now(id);
         let open = {
             let mut state = self.lock();
             match state.open.get(&id) {
@@ -559,9 +577,13 @@ impl Directs {
     }
 
     /// Puts a pipe where an application may take it; none when too many wait.
-    fn park(self: &Arc<Self>, info: &ConnectionInfo, halves: Halves) -> Option<Carries> {
-        let waiting = |open: &&Open| matches!(open.carries, Carries::Pipe(Some(_)));
-        if self.lock().open.values().filter(waiting).count() >= MAX_WAITING_PIPES {
+    fn park(
+        self: &Arc<Self>,
+        replica: ReplicaId,
+        info: &ConnectionInfo,
+        halves: Halves,
+    ) -> Option<Carries> {
+        if !self.has_room_to_wait(replica, &info.member) {
             self.metrics.dropped("direct_pipes");
             return None;
         }
@@ -592,6 +614,20 @@ impl Directs {
             ending,
             Arc::clone(&self.metrics),
         ))))
+    }
+
+    /// Whether another pipe may wait for whoever takes it.
+    fn has_room_to_wait(&self, replica: ReplicaId, member: &str) -> bool {
+        let state = self.lock();
+        let all = state.open.values();
+        let waiting: Vec<_> = all
+            .filter(|open| matches!(open.carries, Carries::Pipe(Some(_))))
+            .collect();
+        let own = waiting.iter().filter(|open| open.replica == replica);
+        let with = own.clone().filter(|open| open.info.member == member);
+        waiting.len() < MAX_WAITING_PIPES
+            && own.count() < MAX_WAITING_PIPES_PER_GROUP
+            && with.count() < MAX_WAITING_PIPES_PER_MEMBER
     }
 
     /// Receives what comes on a connection until it ends.

@@ -161,7 +161,7 @@ impl Run {
                 _ = sweep.tick() => self.sweep().await,
             }
             self.carry_out().await;
-            self.answer_opening();
+            self.answer_opening().await;
             local += 1;
             if local >= MAX_LOCAL {
                 local = 0;

@@ -745,7 +745,7 @@ fn who_stalls_its_snapshots_takes_nobody_elses() {
     let group = format!("/v1/groups/{}", escaped(&chess));
     // More than fits into a socket, so that a snapshot nobody reads does not end.
     let large = json!({"type": "note", "payload_text": "x".repeat(40_000)});
-    for _ in 0..40 {
+    for _ in 0..60 {
         let put = place.post(&format!("{group}/records"), &large);
         assert_eq!(put.status, 201, "{put:?}");
     }
@@ -774,6 +774,19 @@ fn who_stalls_its_snapshots_takes_nobody_elses() {
         answer.status == 200 && text.contains("event: snapshot_end")
     };
     assert!(whole(modest.get(&path)) && whole(place.get(&path)));
+    // A page of large records ends early, and says how to go on.
+    let page = |cursor: &str| {
+        let answer = modest
+            .get(&format!("{group}/records?limit=1000{cursor}"))
+            .json();
+        let count = answer["items"].as_array().unwrap().len();
+        (count, answer["next"].as_str().map(ToOwned::to_owned))
+    };
+    let (first, next) = page("");
+    let (rest, end) = page(&format!("&cursor={}", next.expect("there is more")));
+    assert!((30..60).contains(&first), "{first}");
+    assert_eq!((first + rest, end), (60, None));
+
     drop(stalled);
     soon("a snapshot again", || whole(greedy.get(&path)));
 }

@@ -584,7 +584,7 @@ fn what_an_application_opens_is_counted_and_ends_with_its_token() {
     let port = silent.local_addr().unwrap().port();
     let nowhere = format!("/ip4/127.0.0.1/udp/{port}/quic-v1");
     let attempt = json!({"member": "Ben", "address": nowhere});
-    for _ in 0..8 {
+    for _ in 0..7 {
         assert_eq!(open(attempt.clone()).status, 202);
     }
     let more = open(attempt.clone());
@@ -600,4 +600,42 @@ fn what_an_application_opens_is_counted_and_ends_with_its_token() {
     line_with(&mut listen, "event: disconnected");
     assert_eq!(connections(), 1, "the operator's stays");
     assert_eq!(open(attempt).status, 401);
+}
+
+#[test]
+fn a_revoked_application_that_does_not_read_lets_nobody_in_any_more() {
+    let two = Two::new();
+    let (ada, ben) = (&two.ada, &two.ben);
+    let issued = ben.json(["app", "register", "board", "--scope", "direct"]);
+    let bearer = format!("Bearer {}", issued["token"].as_str().unwrap());
+    let listen = send(
+        &ben.socket(),
+        "GET",
+        "/v1/groups/Chess/direct/listen",
+        &[("authorization", &bearer)],
+        None,
+    );
+    let mut listen = BufReader::new(listen);
+    line_with(&mut listen, "200 OK");
+    let to_ben = json!({"member": "Ben", "wait": true});
+    let opened = ada.post("/v1/groups/Chess/direct", &to_ben);
+    assert_eq!(opened.status, 201, "{opened:?}");
+    // More than fits on the way to a reader that reads no more.
+    let messages = format!("{}/messages", opened.header("location").unwrap());
+    let large = json!({"type": "chat", "payload_text": "x".repeat(100_000)});
+    for _ in 0..30 {
+        let sent = ada.post(&messages, &large);
+        assert_eq!(sent.status, 204, "{sent:?}");
+    }
+    ben.json(["app", "revoke", "board"]);
+    eventually("nobody is let in", || {
+        let answer = ada.post("/v1/groups/Chess/direct", &to_ben);
+        if let Some(still) = answer.header("location") {
+            ada.json(["direct", "close", still.rsplit('/').next().unwrap()]);
+            return None;
+        }
+        assert_eq!(answer.code(), "direct_refused");
+        Some(())
+    });
+    drop(listen);
 }

@@ -1,6 +1,6 @@
 //! Direct connections over HTTP.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use axum::{
     Json,
@@ -60,10 +60,8 @@ pub(super) async fn open(
     let id = match &caller {
         Caller::Operator => group.open_direct(target).await?,
         Caller::Application(application) => {
-            let permits = application.usage.begin_direct()?;
-            let id = group.open_direct(target).await?;
-            tokio::spawn(group.count_direct(id, permits, application.ended.clone()));
-            id
+            let application = Arc::clone(application);
+            group.open_direct_for(target, application).await?
         }
     };
     let mut opening = DirectOpening {

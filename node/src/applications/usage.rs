@@ -3,11 +3,13 @@
 //! Every bound here is the application's own: reaching it takes nothing from anybody else.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
 use peerage_protocol::engine::{self, MAX_DIRECTS_PER_GROUP};
+use peerage_records::id::{IdentityKey, ReplicaId};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{Error, Result, model::Quotas};
@@ -23,6 +25,8 @@ const MAX_SNAPSHOTS: usize = 2;
 const MAX_DIRECTS: usize = MAX_DIRECTS_PER_GROUP / 2;
 /// Those of them that are being opened: half of those of a group.
 const MAX_DIRECTS_OPENING: usize = engine::MAX_DIRECTS_OPENING / 2;
+/// Those of them with one member in one group: half of what there may be.
+const MAX_DIRECTS_PER_MEMBER: usize = engine::MAX_DIRECTS_PER_MEMBER / 2;
 
 /// When a slot may be free again, as far as anybody can tell.
 const SLOT_PAUSE: Duration = Duration::from_secs(1);
@@ -38,6 +42,7 @@ pub(crate) struct Usage {
     snapshots: Arc<Semaphore>,
     directs: Arc<Semaphore>,
     directs_opening: Arc<Semaphore>,
+    directs_with: Arc<Mutex<HashMap<Whose, usize>>>,
     connections: Arc<Semaphore>,
 }
 
@@ -50,6 +55,48 @@ impl Permit {
     pub(crate) fn of(permit: OwnedSemaphorePermit) -> Self {
         Self(permit)
     }
+}
+
+/// A member of a group.
+type Whose = (ReplicaId, IdentityKey);
+
+/// A direct connection that counts against its application until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Counted {
+    opening: Option<Permit>,
+    _open: Permit,
+    _with: With,
+}
+
+impl Counted {
+    /// It is open.
+    pub(crate) fn opened(mut self) -> Self {
+        self.opening = None;
+        self
+    }
+}
+
+/// One of the connections with a member.
+#[derive(Debug)]
+struct With {
+    whose: Whose,
+    all: Arc<Mutex<HashMap<Whose, usize>>>,
+}
+
+impl Drop for With {
+    fn drop(&mut self) {
+        let mut all = lock(&self.all);
+        if let Some(count) = all.get_mut(&self.whose) {
+            *count -= 1;
+            if *count == 0 {
+                all.remove(&self.whose);
+            }
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Usage {
@@ -68,6 +115,7 @@ impl Usage {
             snapshots: Arc::new(Semaphore::new(MAX_SNAPSHOTS)),
             directs: Arc::new(Semaphore::new(MAX_DIRECTS)),
             directs_opening: Arc::new(Semaphore::new(MAX_DIRECTS_OPENING)),
+            directs_with: Arc::default(),
             connections: Arc::new(Semaphore::new(concurrent + streams + SPARE_CONNECTIONS)),
         }
     }
@@ -99,14 +147,28 @@ impl Usage {
         self.slot(&self.snapshots, "snapshots at once")
     }
 
-    /// Begins to open a direct connection: one permit until it is open, one until it is over.
+    /// Begins to open a direct connection to a member.
     ///
     /// # Errors
     /// As [`begin_request`](Self::begin_request).
-    pub(crate) fn begin_direct(&self) -> Result<(Permit, Permit)> {
+    pub(crate) fn begin_direct(&self, whose: Whose) -> Result<Counted> {
         let opening = self.slot(&self.directs_opening, "direct connections being opened")?;
         let open = self.slot(&self.directs, "direct connections at once")?;
-        Ok((opening, open))
+        let mut with = lock(&self.directs_with);
+        let count = with.entry(whose).or_default();
+        if *count >= MAX_DIRECTS_PER_MEMBER {
+            return Err(self.exceeded("direct connections with one member", SLOT_PAUSE));
+        }
+        *count += 1;
+        let with = With {
+            whose,
+            all: Arc::clone(&self.directs_with),
+        };
+        Ok(Counted {
+            opening: Some(opening),
+            _open: open,
+            _with: with,
+        })
     }
 
     /// Takes a connection into account.
@@ -167,7 +229,7 @@ impl Bucket {
 
     /// Takes so much, or says how long until it is there. Nothing is taken then.
     fn take(&self, amount: f64, now: Instant) -> Result<(), Duration> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = lock(&self.state);
         let (level, since) = state.unwrap_or((self.capacity, now));
         let gained = now.saturating_duration_since(since).as_secs_f64() * self.per_second;
         let level = (level + gained).min(self.capacity);

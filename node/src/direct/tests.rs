@@ -567,6 +567,43 @@ async fn an_attempt_is_followed_through_its_referrals() {
 }
 
 #[tokio::test]
+async fn whoever_closes_an_attempt_closes_the_one_in_its_place() {
+    let mut side = Side::new();
+    side.directs.opening(replica(), id(1));
+    let gave_way = (id(1), Some(id(2)));
+    let ada = "ada".to_owned();
+    side.directs
+        .failed(replica(), gave_way, ada, DirectFailure::Unreachable);
+    assert!(side.directs.close(replica(), id(1)).await);
+    let note = side.noted.recv().await;
+    assert!(
+        matches!(note, Some(Note::Close(closed)) if closed == id(2)),
+        "{note:?}"
+    );
+}
+
+#[tokio::test]
+async fn pipes_that_nobody_takes_leave_room_for_those_with_others() {
+    let mut side = Side::new();
+    let mut ends = Vec::new();
+    let mut open = |number, member: &str| {
+        let (here, there) = tokio::io::duplex(WINDOW);
+        let info = ConnectionInfo {
+            member: member.to_owned(),
+            ..info(number, ConnectionMode::Stream, false)
+        };
+        side.directs.connected(replica(), info, halves(here));
+        ends.push(there);
+        side.directs.is_open(id(number))
+    };
+    let waiting = (1..=20).filter(|number| open(*number, "mallory")).count();
+    assert_eq!(waiting, MAX_WAITING_PIPES_PER_MEMBER);
+    assert!(open(30, "ada"));
+    let closed = side.noted.recv().await;
+    assert!(matches!(closed, Some(Note::Close(_))), "{closed:?}");
+}
+
+#[tokio::test]
 async fn a_stalled_group_takes_no_room_from_another() {
     let side = Side::new();
     let other = ReplicaId::of(

@@ -42,16 +42,24 @@ impl Run {
     }
 
     /// What the engine did not refuse at once goes on by itself.
-    pub(super) fn answer_opening(&mut self) {
-        if let Some((id, reply)) = self.opening.take() {
-            let _ = reply.send(Ok(id));
+    pub(super) async fn answer_opening(&mut self) {
+        if let Some((id, reply)) = self.opening.take()
+            && reply.send(Ok(id)).is_err()
+        {
+            // Nobody knows of it, so nobody would close it.
+            self.on_note(Note::Close(id));
+            self.carry_out().await;
         }
     }
 
     pub(super) fn on_note(&mut self, note: Note) {
         match note {
             Note::Ended(id, end) => self.handle(Input::Direct(DirectInput::Ended { id, end })),
-            Note::Close(id) => self.handle(Input::Direct(DirectInput::Close { id })),
+            Note::Close(id) => {
+                // It may have given way to another one before anybody could know.
+                let id = self.directs.now(id);
+                self.handle(Input::Direct(DirectInput::Close { id }));
+            }
             Note::Listening(replica) => self.listen_direct(replica),
         }
     }

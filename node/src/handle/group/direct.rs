@@ -8,17 +8,19 @@ use peerage_protocol::{
     engine::{Place, check_addresses, split_peer},
     wire::direct::{MessageError, MessageType},
 };
+use peerage_records::id::ReplicaId;
 use tokio_util::sync::CancellationToken;
 
 use super::{GroupHandle, members::find};
 use crate::{
     Error, Result,
-    applications::Permit,
+    applications::{Counted, Registered},
     command::{Command, OpenDirect},
     direct::{
         DirectInterest, DirectListener, DirectTarget, MAX_MESSAGE_BYTES, Neighbour, Outcome, Pipe,
         SendFailure,
     },
+    handle::{Inner, undivided},
     model::{ConnectionInfo, ConnectionKind},
 };
 
@@ -35,6 +37,35 @@ impl GroupHandle {
     /// [`Error::DirectFailed`] when the group is offline or there are too many connections. Everything
     /// else is told later.
     pub async fn open_direct(&self, target: DirectTarget) -> Result<ConnectionId> {
+        let member = target.member.clone();
+        let wanted = self.wanted(target).await?;
+        self.begin_direct(wanted, &member).await
+    }
+
+    /// The same for an application with a token: it is counted while it lasts, and closed when the token
+    /// is good no longer.
+    pub(crate) async fn open_direct_for(
+        &self,
+        target: DirectTarget,
+        application: Arc<Registered>,
+    ) -> Result<ConnectionId> {
+        let handle = self.clone();
+        undivided(async move {
+            let member = target.member.clone();
+            let wanted = handle.wanted(target).await?;
+            let whose = (wanted.replica, wanted.member);
+            let counted = application.usage.begin_direct(whose)?;
+            let id = handle.begin_direct(wanted, &member).await?;
+            let inner = Arc::clone(&handle.inner);
+            let ended = application.ended.clone();
+            tokio::spawn(count(inner, whose.0, id, counted, ended));
+            Ok(id)
+        })
+        .await
+    }
+
+    /// Who and where it is that a connection is wanted to.
+    async fn wanted(&self, target: DirectTarget) -> Result<OpenDirect> {
         let view = self.view().await?;
         let member = find(&view, &target.member)?;
         let local = self.inner.peer;
@@ -62,15 +93,18 @@ impl GroupHandle {
                 address: target.member,
             });
         }
-        let open = OpenDirect {
+        Ok(OpenDirect {
             replica: self.replica,
             member: member.subject(),
             places: somewhere.then_some(place).into_iter().collect(),
             mode: target.mode,
-        };
-        let asked = |reply| Command::OpenDirect(open, reply);
+        })
+    }
+
+    async fn begin_direct(&self, wanted: OpenDirect, member: &str) -> Result<ConnectionId> {
+        let asked = |reply| Command::OpenDirect(wanted, reply);
         let opening = self.inner.command(asked).await?;
-        opening.map_err(|reason| self.no_direct(&target.member, reason))
+        opening.map_err(|reason| self.no_direct(member, reason))
     }
 
     /// Waits until a direct connection is open. Where an attempt gives way to another one, at another
@@ -92,40 +126,6 @@ impl GroupHandle {
             Some(Outcome::Connected(info)) => Ok(info),
             Some(Outcome::Failed(member, reason)) => Err(self.no_direct(&member, reason)),
             None => Err(Error::ConnectionNotFound { id }),
-        }
-    }
-
-    /// Holds what a connection of an application counts against: `opening` while it is being opened,
-    /// `open` until it is over. It is closed once the application's token is good no longer.
-    pub(crate) fn count_direct(
-        &self,
-        id: ConnectionId,
-        (opening, open): (Permit, Permit),
-        ended: CancellationToken,
-    ) -> impl Future<Output = ()> + Send + use<> {
-        let (inner, replica) = (Arc::clone(&self.inner), self.replica);
-        async move {
-            let directs = &inner.directs;
-            let over = async {
-                let outcome = directs.outcome(replica, id).await;
-                drop(opening);
-                if let Some(Outcome::Connected(info)) = outcome {
-                    directs.over(info.id).await;
-                }
-            };
-            tokio::select! {
-                () = over => {}
-                () = inner.stopped.cancelled() => {}
-                () = ended.cancelled() => {
-                    // An attempt may have given way to another one.
-                    if !directs.close(replica, id).await
-                        && let Some(Outcome::Connected(info)) = directs.outcome(replica, id).await
-                    {
-                        directs.close(replica, info.id).await;
-                    }
-                }
-            }
-            drop(open);
         }
     }
 
@@ -155,13 +155,15 @@ impl GroupHandle {
         let Some(neighbour) = directs.neighbour(self.replica, id) else {
             return Err(Error::ConnectionNotFound { id });
         };
-        let carrier = self.carrier(&neighbour).await?;
+        // To its end, so that the connection is kept for the next one, whoever hangs up.
+        let handle = self.clone();
+        let carrier = undivided(async move { handle.carrier(id, &neighbour).await }).await?;
         let sent = directs.send(self.replica, carrier, kind, data).await;
         sent.map_err(|failure| unsent(id, failure))
     }
 
     /// The connection that carries data to a neighbour. One sender opens it, the others wait for it.
-    async fn carrier(&self, neighbour: &Neighbour) -> Result<ConnectionId> {
+    async fn carrier(&self, id: ConnectionId, neighbour: &Neighbour) -> Result<ConnectionId> {
         let mut carrier = neighbour.carrier.lock().await;
         if let Some(open) = *carrier
             && self.inner.directs.is_open(open)
@@ -175,6 +177,11 @@ impl GroupHandle {
         let opening = self.open_direct(target).await?;
         let open = self.direct_connected(opening).await?.id;
         *carrier = Some(open);
+        if self.inner.directs.neighbour(self.replica, id).is_none() {
+            // Gone meanwhile: nobody would ever close it.
+            self.inner.directs.close(self.replica, open).await;
+            return Err(Error::ConnectionNotFound { id });
+        }
         Ok(open)
     }
 
@@ -286,6 +293,36 @@ impl GroupHandle {
                 member: member.to_owned(),
                 reason,
             },
+        }
+    }
+}
+
+/// Waits until a connection is over, which counts until then, and closes it once `ended`.
+async fn count(
+    inner: Arc<Inner>,
+    replica: ReplicaId,
+    id: ConnectionId,
+    counted: Counted,
+    ended: CancellationToken,
+) {
+    let directs = &inner.directs;
+    let outcome = tokio::select! {
+        outcome = directs.outcome(replica, id) => outcome,
+        () = inner.stopped.cancelled() => return,
+        () = ended.cancelled() => {
+            directs.close(replica, id).await;
+            return;
+        }
+    };
+    let Some(Outcome::Connected(open)) = outcome else {
+        return;
+    };
+    let _counted = counted.opened();
+    tokio::select! {
+        () = directs.over(open.id) => {}
+        () = inner.stopped.cancelled() => {}
+        () = ended.cancelled() => {
+            directs.close(replica, open.id).await;
         }
     }
 }
