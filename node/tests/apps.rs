@@ -82,6 +82,21 @@ async fn applications_share_a_group_until_the_last_of_them_has_closed_it() {
     );
     assert_eq!(home.node.status().await.unwrap().listen, ports);
 
+    // Another group has its members on that port, too.
+    let go = home.create("Go").await;
+    go.connect().await.unwrap();
+    assert_eq!(home.node.status().await.unwrap().listen, ports);
+    let cara = Home::new().await;
+    let caras = cara.join(&go).await;
+    let port = vec![ports[0].parse().unwrap()];
+    caras.connect_at(port).await.unwrap();
+    linked(&caras, 1).await;
+    linked(&go, 1).await;
+    let near = caras.neighbours().await.unwrap();
+    let here = home.node.status().await.unwrap();
+    assert_eq!(near[0].peer_id, here.peer_id);
+    assert_eq!(here.listen, ports);
+
     // Each hears everything, whoever has heard it before.
     let mut also = third.events(None).await.unwrap();
     let remote = publish(&bens, "from Ben").await;
@@ -431,6 +446,31 @@ fn a_confined_application_sees_nothing_else() {
     assert_eq!(other.get("/v1/identities/Ada").code(), "identity_not_found");
     let (exit, problem) = place.fails(["app", "register", "x", "--scope", "read", "--group", "No"]);
     assert_eq!((exit, &problem["code"]), (3, &json!("group_not_found")));
+}
+
+#[test]
+fn over_the_api_too_a_group_that_one_deletes_is_gone_for_the_others() {
+    let (place, _daemon, chess, go) = with_groups();
+    let board = App::new(&place, "board", &["--scope", "read", "--scope", "groups"]);
+    let clock = App::new(&place, "clock", &["--scope", "read"]);
+    let path = format!("/v1/groups/{}", escaped(&chess));
+    assert_eq!(clock.get(&path).status, 200);
+    let mut events = clock.stream(&format!("{path}/events"));
+    line_with(&mut events, "200 OK");
+    let refused = clock.http("DELETE", &path, None);
+    assert_eq!(refused.code(), "out_of_scope");
+
+    let deleted = board.http("DELETE", &path, None);
+    assert_eq!(deleted.status, 204, "{deleted:?}");
+    let gone = clock.get(&path);
+    assert_eq!(
+        (gone.status, gone.code().as_str()),
+        (404, "group_not_found")
+    );
+    let mut rest = String::new();
+    while events.read_line(&mut rest).unwrap() > 0 {}
+    let other = clock.get(&format!("/v1/groups/{}", escaped(&go)));
+    assert_eq!(other.status, 200);
 }
 
 #[test]

@@ -167,6 +167,11 @@ fn errors_and_exit_codes_are_explained_without_a_daemon() {
     ] {
         assert!(text.contains(part), "{part} is not in {text}");
     }
+    let service = place.json(["explain", "ERROR_SERVICE_DEPENDENCY_FAIL"]);
+    let counterparts = service["originals"][0]["errors"].as_array().unwrap();
+    for code in ["daemon_unreachable", "unable_to_listen"] {
+        assert!(counterparts.contains(&Value::from(code)), "{service}");
+    }
     let exit = place.json(["explain", "exit", "4"]);
     assert_eq!(exit["exit_codes"][0]["kind"], "not_authorised");
     let text = stdout(&place.run(["explain", "PEER_S_ALREADY_CONNECTED"]));

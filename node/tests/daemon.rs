@@ -8,7 +8,12 @@ use std::{
     fs,
     io::Write,
     net::UdpSocket,
-    os::unix::{fs::PermissionsExt, net::UnixStream, process::CommandExt},
+    os::unix::{
+        fs::{PermissionsExt, chown},
+        net::UnixStream,
+        process::CommandExt,
+    },
+    path::Path,
 };
 
 use common::{Daemon, Place, peerage, stderr};
@@ -189,15 +194,31 @@ fn a_key_log_of_the_tls_library_is_refused() {
     assert!(!keys.exists());
 }
 
+/// Gives a folder and all that is in it to a user, except for one part of it.
+fn give(path: &Path, user: u32, except: &Path) {
+    if path == except {
+        return;
+    }
+    chown(path, Some(user), None).unwrap();
+    if path.is_dir() {
+        for entry in fs::read_dir(path).unwrap() {
+            give(&entry.unwrap().path(), user, except);
+        }
+    }
+}
+
 #[test]
 fn an_unreadable_key_store_is_named_as_such() {
     let place = Place::new();
     let daemon = place.start();
     place.json(["id", "new"]);
     daemon.terminate();
+    let identities = place.data().join("identities");
     let mut command = place.up();
-    if rustix::process::geteuid().is_root() {
-        // Permissions do not bind root, so somebody else looks.
+    let root = rustix::process::geteuid().is_root();
+    if root {
+        // Permissions do not bind root, so the rest of the folder is somebody else's, who looks.
+        give(&place.data(), 65_534, &identities);
         let nobody = place.path().join("peerage");
         fs::copy(env!("CARGO_BIN_EXE_peerage"), &nobody).unwrap();
         fs::set_permissions(place.path(), fs::Permissions::from_mode(0o755)).unwrap();
@@ -206,14 +227,20 @@ fn an_unreadable_key_store_is_named_as_such() {
         command.args(["up", "--json", "--listen", common::LOOPBACK]);
         command.uid(65_534).gid(65_534);
     } else {
-        let identities = place.data().join("identities");
-        fs::set_permissions(identities, fs::Permissions::from_mode(0o000)).unwrap();
+        fs::set_permissions(&identities, fs::Permissions::from_mode(0o000)).unwrap();
     }
     let (code, problem) = refused(&mut command);
     assert_eq!((code, &problem["code"]), (4, &Value::from("no_key_access")));
     assert_eq!(problem["original"], "PEER_E_NO_KEY_ACCESS");
-    let identities = place.data().join("identities");
-    fs::set_permissions(identities, fs::Permissions::from_mode(0o700)).unwrap();
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(
+        detail.contains(identities.to_str().unwrap()),
+        "the store, not only the folder it is in: {detail}"
+    );
+    if root {
+        give(&place.data(), 0, &identities);
+    }
+    fs::set_permissions(&identities, fs::Permissions::from_mode(0o700)).unwrap();
     let _daemon = place.start();
     assert_eq!(place.json(["id", "ls"]).as_array().unwrap().len(), 1);
 }

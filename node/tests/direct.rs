@@ -5,7 +5,7 @@
 #[path = "common/nodes.rs"]
 mod nodes;
 
-use std::{collections::BTreeSet, io};
+use std::{collections::BTreeSet, io, net::UdpSocket};
 
 use futures::StreamExt;
 use nodes::{DEADLINE, Member, code, eventually, gathering, linked, told};
@@ -133,6 +133,11 @@ async fn two_members_connect_talk_and_part() {
     })
     .await;
     assert_eq!(event.connection, Some(id.to_string()));
+    let bens_node = ben.home.node.status().await.unwrap().peer_id;
+    assert_eq!(
+        (event.member.as_ref(), event.node.as_ref()),
+        (Some(&to_ben), Some(&bens_node))
+    );
     // Who listens for messages has not agreed to pipes.
     let pipe = a.open_pipe(DirectTarget::to(&to_ben)).await;
     assert_eq!(code(pipe), "direct_refused");
@@ -260,6 +265,34 @@ async fn two_members_connect_talk_and_part() {
         code(offline.open_direct(DirectTarget::to(&to_ada)).await),
         "group_offline"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn opening_where_nobody_answers_succeeds_and_fails_afterwards() {
+    let [ada, ben]: [Member; 2] = gathering(2, &Clock::system())
+        .await
+        .try_into()
+        .ok()
+        .unwrap();
+    let to_ben = name(&ben).await;
+    let mut events = ada.group.events(None).await.unwrap();
+    // Nobody reads what comes to it.
+    let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let address = format!("/ip4/127.0.0.1/udp/{port}/quic-v1");
+    let target = DirectTarget {
+        address: Some(address.parse().unwrap()),
+        ..DirectTarget::to(&to_ben)
+    };
+    let id = ada.group.open_direct(target).await.unwrap();
+    assert_eq!(code(ada.group.direct_connected(id).await), "direct_failed");
+    let event = told(&mut events, "the failure", |event| {
+        event.kind == EventKind::DirectFailed
+    })
+    .await;
+    assert_eq!(event.connection, Some(id.to_string()));
+    assert_eq!(event.reason.as_deref(), Some("unreachable"));
+    assert_eq!((event.member.as_ref(), event.next), (Some(&to_ben), None));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -278,6 +278,8 @@ fn every_error_is_described_for_programs_and_for_people() {
         if may_help {
             assert!(entry.retry_after_seconds().is_some(), "{code}");
         }
+        assert!((400..600).contains(&entry.http_status()), "{code}");
+        assert_ne!(entry.kind.exit_code(), 0, "{code}");
         let explained = catalogue::explain(code).unwrap();
         assert_eq!(explained.errors[0].code, code);
     }

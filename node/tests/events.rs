@@ -137,6 +137,13 @@ async fn a_reader_hears_what_it_registered_for_in_order_and_then_that_there_is_n
             (Some(3), Some(EventOrigin::Local))
         );
     }
+    for (id, kind) in [(id, "note"), (played, "move"), (brief, "note")] {
+        let (id, kind) = (id.to_string(), RecordType::from_name(kind).to_string());
+        let mut of_it = records
+            .iter()
+            .filter(|event| event.record.as_ref() == Some(&id));
+        assert!(of_it.all(|event| event.record_type.as_ref() == Some(&kind)));
+    }
     assert!(kinds(&heard).contains(&EventKind::StatusChanged));
 
     // Each has its own copy; the other has read all but what came since.
@@ -172,7 +179,12 @@ async fn a_reader_hears_what_it_registered_for_in_order_and_then_that_there_is_n
     // A registration that was ended hears nothing, not even what had happened.
     publish(&group, "unheard").await;
     all.end();
-    assert_eq!(code(all.next_now().await), "events_ended");
+    let ended = all.next_now().await.unwrap_err();
+    assert_eq!(ended.code(), "events_ended");
+    assert_eq!(
+        ended.original().map(|original| original.name),
+        Some("E_INVALIDARG")
+    );
     assert!(all.next().await.is_none());
     assert_eq!(drained(&mut of_notes).await.len(), 1, "others go on");
 
@@ -252,6 +264,16 @@ async fn whoever_registers_before_connecting_misses_nothing_of_the_first_connect
     assert!(linked.connection.is_some());
     let joined = find(&heard, EventKind::MemberJoined);
     assert_eq!((joined.number, joined.kind.change()), (Some(8), Some(4)));
+    // Ada's node, of which she says herself that it is online.
+    let is_online = |event: &GroupEvent| {
+        event.kind == EventKind::MemberConnected && event.member.as_ref() == Some(&adas.identity)
+    };
+    let online = match heard.iter().find(|event| is_online(event)) {
+        Some(event) => event.clone(),
+        None => told(&mut events, "that Ada is online", is_online).await,
+    };
+    assert_eq!((online.number, online.kind.change()), (Some(8), Some(1)));
+    assert_eq!(online.node.as_ref(), Some(&node));
     for id in &before {
         let id = Some(id.to_string());
         let added = heard.iter().find(|event| event.record == id).unwrap();

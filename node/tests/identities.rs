@@ -7,7 +7,7 @@ mod common;
 use std::{ffi::OsString, fs};
 
 use common::{Place, escaped, peerage, stderr};
-use peerage::{Node, Settings, model::NewIdentity};
+use peerage::{NewGroup, Node, Settings, model::NewIdentity};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
@@ -122,9 +122,23 @@ async fn an_unknown_identity_is_not_found_by_any_call() {
     let place = Place::new();
     let node = start(&place).await;
     node.create_identity(named("Ada")).await.unwrap();
+    let ben = node.create_identity(named("Ben")).await.unwrap();
+    let group = node.create_group(Default::default()).await.unwrap();
+    let card = node.card(Some(&ben.name)).await.unwrap();
+    let invitation = group.invite(&card, Default::default()).await.unwrap();
     let nobody = "0123456789012345678901234567890123456789.x";
+    let of_nobody = NewGroup {
+        identity: Some(nobody.to_owned()),
+        ..NewGroup::default()
+    };
     let secret = || Zeroizing::new("secret".to_owned());
+    let create = node.create_group(of_nobody).await;
+    let open = node.open_group(group.name(), Some(nobody)).await;
+    let join = node.join(invitation, Some(nobody)).await;
     let errors = [
+        create.map(drop).unwrap_err(),
+        open.map(drop).unwrap_err(),
+        join.map(drop).unwrap_err(),
         node.identity(Some(nobody)).await.unwrap_err(),
         node.rename_identity(nobody, None).await.unwrap_err(),
         node.card(Some(nobody)).await.unwrap_err(),
@@ -138,6 +152,7 @@ async fn an_unknown_identity_is_not_found_by_any_call() {
             "{error}"
         );
     }
+    assert_eq!(node.groups().await.unwrap().len(), 1);
     node.shutdown().await.unwrap();
 }
 
@@ -157,6 +172,18 @@ async fn there_is_no_default_before_the_first_and_a_card_makes_it() {
     assert_eq!(node.card(None).await.unwrap(), card);
     assert_eq!(node.identities().await.unwrap().len(), 1);
     node.shutdown().await.unwrap();
+}
+
+/// The text with another character at the beginning of this line.
+fn altered(text: &str, index: usize) -> Zeroizing<String> {
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    let other = if lines[index].starts_with('A') {
+        "B"
+    } else {
+        "A"
+    };
+    lines[index].replace_range(..1, other);
+    Zeroizing::new(lines.join("\n") + "\n")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -197,14 +224,26 @@ async fn an_export_is_a_copy_that_brings_the_identity_back_without_groups() {
             .code(),
         "wrong_passphrase"
     );
-    let altered = Zeroizing::new(pem.replacen('A', "B", 1));
-    let altered = node.import_identity(altered, secret()).await.unwrap_err();
-    assert_eq!(
-        altered.original().map(|code| code.name),
-        Some("E_INVALIDARG"),
-        "{altered}"
-    );
-    assert!(node.identities().await.unwrap().is_empty());
+    // One character of the first line of the key, of one in its middle, and of one of the certificate.
+    let boundary = |text: &str| pem.lines().position(|line| line.starts_with(text)).unwrap();
+    let key = boundary("-----BEGIN ENCRYPTED") + 1;
+    let key_end = boundary("-----END ENCRYPTED");
+    let certificate = boundary("-----BEGIN CERT") + 1;
+    let certificate_end = boundary("-----END CERT");
+    for index in [
+        key,
+        key.midpoint(key_end),
+        certificate.midpoint(certificate_end),
+    ] {
+        let altered = node.import_identity(altered(&pem, index), secret()).await;
+        let altered = altered.map(drop).unwrap_err();
+        assert_eq!(
+            altered.original().map(|code| code.name),
+            Some("E_INVALIDARG"),
+            "line {index}: {altered}"
+        );
+        assert!(node.identities().await.unwrap().is_empty());
+    }
     let back = node.import_identity(pem, secret()).await.unwrap();
     assert_eq!((&back.name, &back.public_key), (&ada.name, &ada.public_key));
     assert_eq!(back.groups, 0);

@@ -8,6 +8,7 @@ mod common;
 mod nodes;
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     fs,
     io::{BufRead, BufReader},
     net::UdpSocket,
@@ -20,13 +21,15 @@ use std::{
 use common::{Place, peerage, stdout};
 use nodes::{Home, eventually, gathering, linked};
 use peerage::{
-    GroupHandle, InviteOptions, Node,
+    GroupHandle, InviteOptions, NewGroup, Node,
+    api::Server,
     clock::Clock,
     doctor::{bootstrap, disk},
     model::{Check, DoctorReport, Finding, Level, LinkDirection, Validity},
 };
 use peerage_protocol::admission::is_chooser;
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -608,6 +611,11 @@ fn memberships_links_and_participants_are_shown_from_the_command_line() {
         first["roles"][0] == "admin" && first["valid_from"].is_string(),
         "{first}"
     );
+    let second = &both[1];
+    assert!(
+        second["roles"][0] == "member" && second["valid_until"].is_string(),
+        "{second}"
+    );
 
     let graph = until(&ada, &["graph", "show"], |graph| {
         graph["links"][0]["to"].is_string()
@@ -668,6 +676,90 @@ fn memberships_links_and_participants_are_shown_from_the_command_line() {
             .next()
             .is_none()
     );
+}
+
+/// The commands are those of a user; the clock is the test's, so that nobody waits for an end.
+#[tokio::test(flavor = "multi_thread")]
+async fn memberships_are_listed_under_their_identities_and_those_that_are_over_apart() {
+    let clock = Clock::system();
+    let ada = Home::with_clock(&clock).await;
+    let (chess, go) = (ada.create("Chess").await, ada.create("Go").await);
+    let cara = Home::with_clock(&clock).await;
+    let card = cara.node.card(None).await.unwrap();
+    let options = InviteOptions {
+        expires: Some(clock.timestamp() + HOUR),
+        ..InviteOptions::default()
+    };
+    let brief = chess.invite(&card, options).await.unwrap();
+    let brief = cara.node.join(brief, None).await.unwrap();
+    let lasting = cara.join(&go).await;
+    let first = card.name().to_string();
+    let second = cara.another_identity("Second").await;
+    let new = NewGroup {
+        identity: Some(second.clone()),
+        ..NewGroup::default()
+    };
+    let own = cara.node.create_group(new).await.unwrap();
+
+    let data = cara.place.settings().data_dir;
+    let stop = CancellationToken::new();
+    let server = Server::bind(cara.node.clone(), &data.join("api.sock"), stop.clone()).unwrap();
+    let serving = tokio::spawn(server.run());
+    let run = |arguments: &[&str]| {
+        let mut command = peerage(&data);
+        command.arg("--data-dir").arg(&data).args(arguments);
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}", common::stderr(&output));
+        stdout(&output)
+    };
+    // What is listed under each identity, and what it is worth.
+    let listed = |arguments: &[&str]| {
+        let answer: Value = serde_json::from_str(&run(arguments)).unwrap();
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let mut all = BTreeMap::new();
+        for identity in answer.as_array().unwrap() {
+            let memberships = identity["memberships"].as_array().unwrap();
+            let memberships: BTreeSet<(String, String)> = memberships
+                .iter()
+                .map(|one| (text(&one["name"]), text(&one["validity"])))
+                .collect();
+            all.insert(text(&identity["name"]), memberships);
+        }
+        all
+    };
+    let of = |group: &GroupHandle, validity: &str| (group.name().to_owned(), validity.to_owned());
+    let groups = ["id", "ls", "--groups", "--json"];
+    let expired = ["id", "ls", "--expired", "--json"];
+    let of_second = BTreeSet::from([of(&own, "valid")]);
+    let before = BTreeSet::from([of(&brief, "valid"), of(&lasting, "valid")]);
+    assert_eq!(
+        listed(&groups),
+        BTreeMap::from([(first.clone(), before), (second.clone(), of_second.clone())])
+    );
+    assert!(listed(&expired).values().all(BTreeSet::is_empty));
+
+    clock.advance(2 * HOUR);
+    let after = BTreeSet::from([of(&brief, "expired"), of(&lasting, "valid")]);
+    assert_eq!(
+        listed(&groups),
+        BTreeMap::from([(first.clone(), after), (second.clone(), of_second)])
+    );
+    let over = BTreeSet::from([of(&brief, "expired")]);
+    assert_eq!(
+        listed(&expired),
+        BTreeMap::from([(first, over), (second, BTreeSet::new())])
+    );
+    let text = run(&["id", "ls", "--expired"]);
+    assert!(
+        text.contains(brief.name()) && text.contains("Chess") && text.contains("Expired"),
+        "{text}"
+    );
+    assert!(
+        !text.contains(lasting.name()) && !text.contains("Valid"),
+        "{text}"
+    );
+    stop.cancel();
+    serving.await.unwrap().unwrap();
 }
 
 /// Runs a command until its answer fits.

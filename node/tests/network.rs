@@ -8,6 +8,7 @@ mod nodes;
 
 use std::{
     collections::BTreeSet,
+    fs,
     net::UdpSocket,
     time::{Duration, Instant},
 };
@@ -620,7 +621,19 @@ async fn a_node_that_cannot_start_says_why_and_changes_nothing() {
     assert!(node.status().await.unwrap().listen[0].contains(&port.to_string()));
     let second = place.try_start(place.settings()).await.unwrap_err();
     assert_eq!(second.code(), "folder_in_use", "{second}");
+    let folder = place.settings().data_dir;
+    let named = second.to_string();
+    assert!(named.contains(folder.to_str().unwrap()), "{named}");
     node.shutdown().await.unwrap();
+
+    let current = folder.join("store/CURRENT");
+    let kept = fs::read(&current).unwrap();
+    fs::write(&current, "no manifest").unwrap();
+    let damaged = place.try_start(place.settings()).await.unwrap_err();
+    assert_eq!(damaged.code(), "store_damaged", "{damaged}");
+    assert!(damaged.to_string().contains("the database"), "{damaged}");
+    assert_eq!(fs::read(&current).unwrap(), b"no manifest");
+    fs::write(&current, kept).unwrap();
     place.start().await;
 }
 

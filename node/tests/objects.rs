@@ -6,7 +6,7 @@
 #[path = "common/nodes.rs"]
 mod nodes;
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{cell::Cell, collections::BTreeSet, time::Duration};
 
 use futures::{StreamExt, future::join_all};
 use nodes::{DAY, DEADLINE, code, eventually, note};
@@ -341,8 +341,27 @@ async fn members_are_told_of_everything_and_what_fails_has_its_code() {
     assert_eq!(names(bens_chess.set_flags(flags).await), not_authorised);
     assert_eq!(bens_chess.cached_properties().comment, "Thursdays at eight");
 
-    // A closed one changes for itself alone, until it is opened again.
+    // A closed one changes for itself alone, until it is opened again; the others see it go.
     chess.close().await.unwrap();
+    let (parted, offline) = (Cell::new(false), Cell::new(false));
+    told(&mut bens, "that Ada went", |event| {
+        match event {
+            PeerGroupEvent::ConnectionChanged(event)
+                if event.kind == EventKind::NeighbourDisconnected =>
+            {
+                parted.set(true);
+            }
+            PeerGroupEvent::MemberChanged(event)
+                if event.kind == EventKind::MemberDisconnected
+                    && event.member.as_deref() == Some(ada.identity.peer_name()) =>
+            {
+                offline.set(true);
+            }
+            _ => {}
+        }
+        parted.get() && offline.get()
+    })
+    .await;
     chess.set_comment("Fridays").await.unwrap();
     assert_eq!(chess.properties().await.unwrap().comment, "Fridays");
     let mut other = ada.identity.groups().get(chess.group_name()).await.unwrap();

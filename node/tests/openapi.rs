@@ -508,6 +508,9 @@ fn a_failing_call_changes_nothing() {
     place.json(["group", "close", "Chess"]);
     let document = place.get("/v1/openapi.json").json();
     let before = state(&scene, &document);
+    // Stands for every record there is.
+    let records = &before[&format!("{group}/fingerprint")];
+    assert!(records["fingerprint"].is_string(), "{records}");
     let members = place.get(&format!("{group}/members")).json();
     let ada = escaped(members["items"][0]["name"].as_str().unwrap());
     let long = "x".repeat(300);

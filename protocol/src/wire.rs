@@ -59,3 +59,108 @@ pub(crate) fn at_most(what: &'static str, count: usize, limit: usize) -> Result<
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_bytes::ByteBuf;
+
+    use super::{link::LinkFrame, *};
+    use crate::{
+        binding::NodeBinding, discovery::EntrySet, presence::NodePresence, properties::Properties,
+        revocation::Revocation,
+    };
+
+    /// Heads of a byte string, a text, an array and a map that claim nearly 2^63 elements.
+    fn giants() -> impl Iterator<Item = Vec<u8>> {
+        [0x5b, 0x7b, 0x9b, 0xbb].into_iter().map(|head| {
+            let mut bytes = vec![head, 0x7f];
+            bytes.extend([0xff; 7]);
+            bytes
+        })
+    }
+
+    #[test]
+    fn what_announces_more_than_there_is_is_refused() {
+        // At the beginning, as the content of a variant, and as a field or an element.
+        let before: [&[u8]; 6] = [
+            &[],
+            &[0x82, 0x00],
+            &[0x82, 0x01],
+            &[0xa1, 0x00],
+            &[0x84, 0x01, 0x01],
+            &[0x82, 0x02, 0xa2, 0x00, 0x01, 0x01],
+        ];
+        for (start, giant) in before
+            .iter()
+            .flat_map(|start| giants().map(move |giant| (start, giant)))
+        {
+            let bytes = [*start, giant.as_slice()].concat();
+            let taken = [
+                admission::Knock::decode(&bytes).is_ok(),
+                admission::Hello::decode(&bytes).is_ok(),
+                admission::Reply::decode(&bytes).is_ok(),
+                admission::Confirm::decode(&bytes).is_ok(),
+                admission::Credentials::decode(&bytes).is_ok(),
+                admission::Answer::decode(&bytes).is_ok(),
+                LinkFrame::decode(&bytes).is_ok(),
+                door::Ring::decode(&bytes).is_ok(),
+                door::Greeting::decode(&bytes).is_ok(),
+                door::Visit::decode(&bytes).is_ok(),
+                door::Visitor::decode(&bytes).is_ok(),
+                door::Answer::decode(&bytes).is_ok(),
+                door::Sealed::decode(&bytes).is_ok(),
+                direct::DirectHello::decode(&bytes).is_ok(),
+                direct::DirectReply::decode(&bytes).is_ok(),
+                direct::DirectRequest::decode(&bytes).is_ok(),
+                direct::DirectAnswer::decode(&bytes).is_ok(),
+                EntrySet::decode(&bytes).is_ok(),
+                NodeBinding::decode(&bytes).is_ok(),
+                NodePresence::decode(&bytes).is_ok(),
+                Properties::decode(&bytes).is_ok(),
+                Revocation::decode(&bytes).is_ok(),
+            ];
+            assert!(!taken.contains(&true), "{bytes:02x?}: {taken:?}");
+        }
+    }
+
+    /// In place of an empty list, or of no bytes, at the end of a message that is otherwise good.
+    #[test]
+    fn a_good_message_whose_last_list_has_no_end_is_refused() {
+        let (request, none) = (1, Vec::new());
+        let frames = [
+            LinkFrame::Want {
+                request,
+                hashes: none.clone(),
+            },
+            LinkFrame::Fetch {
+                request,
+                ids: none.clone(),
+            },
+            LinkFrame::Offer {
+                request,
+                envelopes: none,
+            },
+            LinkFrame::Farewell {
+                referrals: Vec::new(),
+            },
+        ];
+        let without_end = |mut bytes: Vec<u8>, head: u8| {
+            let last = bytes.pop().unwrap();
+            assert_eq!(last & 0x1f, 0, "it was empty");
+            bytes.extend(giants().find(|giant| giant[0] == head).unwrap());
+            bytes
+        };
+        for frame in frames {
+            assert_eq!(LinkFrame::decode(&frame.encode()), Ok(frame.clone()));
+            let bytes = without_end(frame.encode(), 0x9b);
+            assert_eq!(LinkFrame::decode(&bytes), Err(WireError::Malformed));
+        }
+        let busy = admission::Answer::Busy(Vec::new()).encode();
+        let refused = admission::Answer::decode(&without_end(busy, 0x9b));
+        assert_eq!(refused, Err(WireError::Malformed));
+        let sealed = ByteBuf::new();
+        let confirm = admission::Confirm { sealed }.encode();
+        let refused = admission::Confirm::decode(&without_end(confirm, 0x5b));
+        assert_eq!(refused, Err(WireError::Malformed));
+    }
+}

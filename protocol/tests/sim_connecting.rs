@@ -142,13 +142,21 @@ fn a_connection_is_required_once_nobody_known_can_be_reached_any_more() {
 #[test]
 fn a_first_time_joiner_that_finds_nobody_is_told_and_goes_on_looking() {
     let (mut world, group, creator, newcomer) = pair(202);
+    // Whoever goes offline takes back what it announced: nobody is found where it was.
+    world.connect(creator, group);
+    world.run_for(MINUTE);
+    assert_eq!(world.announced(), 1);
+    world.disconnect(creator, group);
+    world.run_for(MINUTE);
+    let began = world.elapsed();
     world.connect(newcomer, group);
     world.run_for(5 * MINUTE);
     let told = failures(&world, newcomer);
     assert_eq!(told.len(), 1, "once: {told:?}");
     assert_eq!(told[0].1, ConnectFailure::NoMembersFound);
+    assert_eq!(told[0].1.reason(), "no_members_found");
     assert!(
-        told[0].0 <= SEARCH_TIME + Duration::from_secs(2),
+        told[0].0 <= began + SEARCH_TIME + Duration::from_secs(2),
         "{told:?}"
     );
     assert_eq!(statuses(&world, newcomer), [Status::Connecting]);

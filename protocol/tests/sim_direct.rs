@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use members::*;
 use peerage_protocol::{
-    admission::{Gate, REFUSAL_DELAY},
+    admission::{Gate, REFUSAL_DELAY, is_chooser},
     direct::{
         Asked, Asking, ConnectionId, DirectConsent, DirectEnd, DirectFailure, DirectMode,
         DirectState, Proven,
@@ -17,6 +17,7 @@ use peerage_protocol::{
         MAX_DIRECTS_OPENING, MAX_DIRECTS_PER_MEMBER, Output, Place,
     },
     group::Role,
+    neighbours::MAX_NEIGHBOURS,
     sim::{Config, GroupIndex, Membership, NodeIndex, World, removal_of},
     wire::direct::DirectRefusal,
 };
@@ -330,6 +331,7 @@ fn a_connection_that_cannot_be_fails_with_its_reason() {
     world.run_for(MINUTE);
     let failed = failed_at(&mut world, group, a, b, vec![wrong]);
     assert_eq!(failed, DirectFailure::OtherMember, "another node is there");
+    assert!(told(&world, c).is_empty(), "nobody there hears of it");
     let failed = failed_at(&mut world, group, a, a, vec![]);
     assert_eq!(failed, DirectFailure::ConnectSelf);
     let own = world.place(a);
@@ -603,6 +605,41 @@ fn a_direct_connection_makes_no_neighbour_and_brings_no_records() {
         .any(|(_, input)| matches!(input, Input::Heard { .. } | Input::Frame { .. }));
     assert!(!heard, "what the group says does not go that way");
     assert_eq!(world.directs(node, group)[0].id, id);
+}
+
+#[test]
+fn direct_connections_and_neighbours_take_no_room_from_each_other() {
+    let (mut world, group, node) = founded(Config::from_env(312));
+    world.listen_direct(node, group, DirectConsent::ALL);
+    for _ in 0..MAX_NEIGHBOURS {
+        raw_opened(&mut world, group, node);
+    }
+    assert_eq!(world.directs(node, group).len(), MAX_NEIGHBOURS);
+    assert!(world.neighbours(node, group).is_empty());
+
+    // As many neighbours as there may be, all the same.
+    let members = grown(&mut world, group, node, &[Role::Member; MAX_NEIGHBOURS]);
+    for member in members {
+        if world.neighbours(node, group).contains(&member) {
+            continue;
+        }
+        let (from, to) = match is_chooser(&world.peer(node), &world.peer(member)) {
+            true => (node, member),
+            false => (member, node),
+        };
+        let (peer, replica) = (world.peer(to), world.replica(from, group).expect("it runs"));
+        world.link_up(from, to);
+        world.inject(from, Output::StartExchange { peer, replica });
+    }
+    world.run_for(5 * SECOND);
+    assert_eq!(world.neighbours(node, group).len(), MAX_NEIGHBOURS);
+    assert_eq!(world.directs(node, group).len(), MAX_NEIGHBOURS);
+
+    // And one more who is none of them.
+    let (raw, ..) = raw_opened(&mut world, group, node);
+    assert_eq!(world.directs(node, group).len(), MAX_NEIGHBOURS + 1);
+    assert_eq!(world.neighbours(node, group).len(), MAX_NEIGHBOURS);
+    assert!(!world.neighbours(node, group).contains(&raw));
 }
 
 fn spread_direct(

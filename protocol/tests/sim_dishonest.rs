@@ -153,6 +153,12 @@ fn a_malformed_frame_ends_the_link() {
     world.run_for(Duration::from_secs(5));
     assert_eq!(parted(&world, honest[0], liar), ["malformed frame"]);
     assert!(parted(&world, honest[1], liar).is_empty());
+    for other in &honest[1..] {
+        let lost = parted(&world, honest[0], *other);
+        assert!(lost.is_empty(), "that link alone: {lost:?}");
+    }
+    world.published(honest[0], group, b"life goes on");
+    assert!(world.run_until(MINUTE, |w| w.converged(group, &honest)));
 }
 
 #[test]
@@ -201,6 +207,8 @@ fn who_offers_without_end_is_cut_off() {
 #[test]
 fn answers_nobody_asked_for_are_not_taken() {
     let (mut world, group, honest, liar) = group_with_liar(86);
+    // While records are being compared, a wrong answer breaks that.
+    world.run_for(Duration::from_secs(10));
     let identity = world.membership_of(liar, group).identity.clone();
     let record = signed(record_of(&world, group, &identity, b"unasked"), &identity);
     let frame = LinkFrame::Records {
@@ -218,6 +226,11 @@ fn answers_nobody_asked_for_are_not_taken() {
     );
     world.run_for(Duration::from_secs(5));
     assert!(!world.holds(honest[0], group, &record.hash()));
+    assert!(
+        parted(&world, honest[0], liar).is_empty(),
+        "an answer that comes too late looks like this"
+    );
+    assert!(world.neighbours(honest[0], group).contains(&liar));
 }
 
 #[test]

@@ -229,3 +229,30 @@ pub(crate) async fn enter(node: &Node, options: &Options) -> Result<Option<Group
     };
     Ok(Some(group))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(words: &[&str]) -> Result<Options> {
+        Options::parse(words.iter().map(|word| (*word).to_owned()))
+    }
+
+    #[test]
+    fn a_chat_is_global_unless_it_is_asked_to_be_local() {
+        let scope = |words: &[&str]| parsed(words).unwrap().scope;
+        assert_eq!(scope(&["/tmp/ada"]), Scope::Global);
+        assert_eq!(scope(&["/tmp/ada", "create", "Chess"]), Scope::Global);
+        let machine = Scope::Local(Ipv4Addr::LOCALHOST.into());
+        assert_eq!(scope(&["/tmp/ada", "create", "Chess", "--local"]), machine);
+        assert_eq!(scope(&["--local", "/tmp/ada", "open", "Chess"]), machine);
+        for text in ["192.0.2.7", "fd00::7"] {
+            let network = Scope::Local(text.parse().unwrap());
+            let flag = format!("--local={text}");
+            assert_eq!(scope(&["/tmp/ada", "create", "Chess", &flag]), network);
+        }
+        for bad in ["--local=", "--local=home", "--global=yes", "--locally"] {
+            assert!(parsed(&["/tmp/ada", bad]).is_err(), "{bad}");
+        }
+    }
+}

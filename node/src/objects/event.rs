@@ -67,3 +67,62 @@ pub(super) fn of(events: EventStream, data: Option<DirectListener>) -> PeerGroup
     });
     Box::pin(stream::select(events, data))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::EventKind;
+
+    /// The variant for each kind. Whoever adds a kind decides here which it is.
+    const VARIANTS: &[(EventKind, &str)] = &[
+        (EventKind::RecordAdded, "record"),
+        (EventKind::RecordUpdated, "record"),
+        (EventKind::RecordDeleted, "record"),
+        (EventKind::RecordExpired, "record"),
+        (EventKind::MemberJoined, "member"),
+        (EventKind::MemberUpdated, "member"),
+        (EventKind::MemberRemoved, "member"),
+        (EventKind::MemberLeft, "member"),
+        (EventKind::MemberConnected, "member"),
+        (EventKind::MemberDisconnected, "member"),
+        (EventKind::AdmissionRefused, "other"),
+        (EventKind::CredentialRenewed, "other"),
+        (EventKind::CredentialExpiring, "other"),
+        (EventKind::PropertiesChanged, "property"),
+        (EventKind::NeighbourConnected, "connection"),
+        (EventKind::NeighbourDisconnected, "connection"),
+        (EventKind::NeighbourFailed, "connection"),
+        (EventKind::DirectConnected, "connection"),
+        (EventKind::DirectDisconnected, "connection"),
+        (EventKind::DirectFailed, "connection"),
+        (EventKind::StatusChanged, "status"),
+        (EventKind::Synchronised, "other"),
+        (EventKind::JoinRequested, "other"),
+        (EventKind::ConnectionFailed, "connection"),
+        (EventKind::ConnectionRequired, "other"),
+        (EventKind::NodeDuplicated, "other"),
+        (EventKind::Gap, "other"),
+        (EventKind::SnapshotRecord, "other"),
+        (EventKind::SnapshotEnd, "other"),
+    ];
+
+    #[test]
+    fn each_kind_is_told_as_the_event_it_was() {
+        let listed: Vec<EventKind> = VARIANTS.iter().map(|(kind, _)| *kind).collect();
+        assert_eq!(listed, EventKind::ALL);
+        for (kind, expected) in VARIANTS {
+            let told = match PeerGroupEvent::from(GroupEvent::of(*kind)) {
+                PeerGroupEvent::StatusChanged(event) => ("status", event.kind),
+                PeerGroupEvent::PropertyChanged(event) => ("property", event.kind),
+                PeerGroupEvent::RecordChanged(event) => ("record", event.kind),
+                PeerGroupEvent::ConnectionChanged(event) => ("connection", event.kind),
+                PeerGroupEvent::MemberChanged(event) => ("member", event.kind),
+                PeerGroupEvent::Other(event) => ("other", event.kind),
+                data @ (PeerGroupEvent::IncomingData(_) | PeerGroupEvent::MissedData { .. }) => {
+                    panic!("{data:?}")
+                }
+            };
+            assert_eq!(told, (*expected, *kind));
+        }
+    }
+}

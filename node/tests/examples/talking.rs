@@ -1,8 +1,8 @@
 //! The chat, as lines and in its window.
 
-use std::path::Path;
+use std::{net::UdpSocket, path::Path};
 
-use peerage::model::EventKind;
+use peerage::{Node, model::EventKind};
 use peerage_protocol::door::password::Password;
 use peerage_records::id::RecordType;
 use ratatui::{
@@ -21,7 +21,7 @@ use super::{
         talk::{Heard, Mood, Talk},
         window::Window,
     },
-    nodes::DEADLINE,
+    nodes::{self, DEADLINE},
     screen,
 };
 
@@ -166,6 +166,54 @@ async fn the_chat_takes_members_by_password_and_by_invitation_and_shows_who_is_t
     }
 }
 
+/// The port on which a node listens for IPv4.
+async fn port(node: &Node) -> u16 {
+    let listening = nodes::eventually("a port", async || {
+        let listen = node.status().await.unwrap().listen;
+        listen.into_iter().find(|at| at.starts_with("/ip4/"))
+    })
+    .await;
+    listening.split('/').nth(4).unwrap().parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_local_chat_takes_one_address_and_a_global_one_all_of_the_machine() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let global = |name: &str, begin: Begin| Options {
+        scope: Scope::Global,
+        ..options(folder, name, begin)
+    };
+    // Whether the port is free at an address that is the machine's, too.
+    let elsewhere = |port: u16| UdpSocket::bind(("127.0.0.2", port)).is_ok();
+    let node = chat::start(&options(folder, "Local", Begin::Card))
+        .await
+        .unwrap();
+    let listen = node.status().await.unwrap().listen;
+    assert_eq!(listen.len(), 1);
+    assert!(listen[0].starts_with("/ip4/127.0.0.1/udp/"), "{listen:?}");
+    assert!(elsewhere(port(&node).await));
+    node.shutdown().await.unwrap();
+    let node = chat::start(&global("Global", Begin::Card)).await.unwrap();
+    assert!(!elsewhere(port(&node).await));
+    node.shutdown().await.unwrap();
+
+    // And it is a chat.
+    let create = global("Ada", Begin::Create("Chess".to_owned()));
+    let mut ada = Terminals::sit_down(with_password(create)).await;
+    ada.sees("— present: Ada").await;
+    ada.types("/address").await;
+    let address = ada.sees("peerage:group:").await;
+    let join = global("Ben", Begin::Join(address));
+    let mut ben = Terminals::sit_down(with_password(join)).await;
+    ben.sees("— chatting").await;
+    ada.types("hello, world").await;
+    ben.sees("Ada: hello, world").await;
+    for member in [ada, ben] {
+        member.leaves().await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_chat_line_lives_for_two_minutes_and_a_chat_goes_on_where_it_was_left() {
     let folder = tempfile::tempdir().unwrap();
@@ -181,7 +229,7 @@ async fn a_chat_line_lives_for_two_minutes_and_a_chat_goes_on_where_it_was_left(
     let group = node.open_group("Chess", None).await.unwrap();
     let mut events = group.events(Some(0)).await.unwrap();
     let kind = RecordType::from_name("chat line").to_string();
-    let said = super::nodes::told(&mut events, "the line", |event| {
+    let said = nodes::told(&mut events, "the line", |event| {
         event.kind == EventKind::RecordAdded && event.record_type.as_deref() == Some(&kind)
     });
     let id = said.await.record.unwrap().parse().unwrap();

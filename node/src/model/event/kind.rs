@@ -230,6 +230,7 @@ impl FromStr for EventKind {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::GroupStatus;
 
     #[test]
     fn the_words_are_those_of_the_json_and_parse_back() {
@@ -282,6 +283,30 @@ mod tests {
                 .all(|number| graphing.contains(number))
         );
         assert!(graphing.iter().all(|number| *number <= 9));
+        for (kind, number) in [
+            (EventKind::StatusChanged, 1),
+            (EventKind::PropertiesChanged, 2),
+            (EventKind::ConnectionFailed, 10),
+            (EventKind::AdmissionRefused, 11),
+        ] {
+            assert_eq!(
+                (kind.number(), kind.change()),
+                (Some(number), None),
+                "{kind}"
+            );
+        }
+        for (kind, number) in [
+            (EventKind::StatusChanged, 1),
+            (EventKind::PropertiesChanged, 2),
+            (EventKind::RecordAdded, 3),
+            (EventKind::DirectConnected, 4),
+            (EventKind::NeighbourConnected, 5),
+            (EventKind::ConnectionRequired, 7),
+            (EventKind::MemberConnected, 8),
+            (EventKind::Synchronised, 9),
+        ] {
+            assert_eq!(kind.graph_number(), Some(number), "{kind}");
+        }
         let changes = [
             (EventKind::RecordAdded, 3, 1),
             (EventKind::RecordUpdated, 3, 2),
@@ -305,6 +330,14 @@ mod tests {
                 (Some(number), Some(change)),
                 "{kind}"
             );
+        }
+        // Of the status: listening 1, has connections 2.
+        for (status, flags) in [
+            (GroupStatus::Offline, 0),
+            (GroupStatus::Listening, 1),
+            (GroupStatus::Connected, 3),
+        ] {
+            assert_eq!(status.flags(), flags, "{status:?}");
         }
     }
 }
