@@ -15,8 +15,12 @@ use peerage_records::{
     store::rocks::{RocksOptions, RocksStore},
     time::Timestamp,
 };
-use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::{
+    fs::{CWD, RenameFlags, renameat_with},
+    io::Errno,
+};
 use serde::{Deserialize, Serialize};
+use tempfile::TempDir;
 
 use super::{
     Manifest, Progress,
@@ -58,7 +62,8 @@ pub struct Restored {
 /// # Errors
 /// [`Error::FolderInUse`], [`Error::FolderNotEmpty`] unless forced, [`Error::WrongPassphrase`], and
 /// [`Error::InvalidExport`] which says what is wrong with the backup; or when something cannot be read or
-/// written. The folder is what it was then.
+/// written. The folder is what it was then, or the error says where it is; if only the last sync fails, the
+/// new one is in its place already.
 pub fn restore(
     path: &Path,
     passphrase: &str,
@@ -86,14 +91,14 @@ pub fn restore(
     let manifest = unpack(path, passphrase, staging.path(), options, now, progress)?;
     sync_folders(staging.path())?;
     let put_aside = match occupied {
-        true => Some(exchange(staging.path(), &data_dir, now)?),
+        true => Some(exchange(staging, &data_dir, now)?),
         false => {
             fs::rename(staging.path(), &data_dir).map_err(|error| Error::io(&data_dir, error))?;
+            // It has another name now.
+            let _ = staging.keep();
             None
         }
     };
-    // It has another name now.
-    let _ = staging.keep();
     File::open(parent)
         .and_then(|folder| folder.sync_all())
         .map_err(|error| Error::io(parent, error))?;
@@ -189,21 +194,49 @@ fn sync_folders(folder: &Path) -> Result<()> {
 }
 
 /// Puts the new folder in the place of the old one, and the old one aside.
-fn exchange(new: &Path, old: &Path, now: Timestamp) -> Result<PathBuf> {
+///
+/// The new one gets the name aside first, and the exchange is the last step: what is wrong with that name, or
+/// with the disk, is found while the old one is where it was. The temporary name is never that of the old one,
+/// so what is removed by it is the new one or nothing.
+fn exchange(new: TempDir, old: &Path, now: Timestamp) -> Result<PathBuf> {
+    let aside = name_aside(old, now);
+    fs::rename(new.path(), &aside).map_err(|error| Error::io(&aside, error))?;
+    match renameat_with(CWD, aside.as_path(), CWD, old, RenameFlags::EXCHANGE) {
+        Ok(()) => {}
+        Err(refused) => {
+            fs::rename(&aside, new.path()).map_err(|error| Error::io(&aside, error))?;
+            match refused {
+                // A file system that cannot do it in one step.
+                Errno::INVAL | Errno::NOSYS => in_two_steps(new.path(), old, &aside)?,
+                _ => return Err(Error::io(old, refused.into())),
+            }
+        }
+    }
+    // Nothing has its temporary name any more.
+    let _ = new.keep();
+    Ok(aside)
+}
+
+/// What the old folder is called once it is put aside.
+fn name_aside(old: &Path, now: Timestamp) -> PathBuf {
     let stamp = instant_text(now).replace([':', '.'], "-");
     let mut name = old.file_name().unwrap_or_default().to_owned();
     name.push(format!(".before-{stamp}"));
-    let aside = old.with_file_name(name);
-    match renameat_with(CWD, new, CWD, old, RenameFlags::EXCHANGE) {
-        // The old one has the temporary name.
-        Ok(()) => fs::rename(new, &aside).map_err(|error| Error::io(&aside, error))?,
-        // A file system that cannot do it in one step.
-        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {
-            fs::rename(old, &aside)
-                .and_then(|()| fs::rename(new, old))
-                .map_err(|error| Error::io(old, error))?;
+    old.with_file_name(name)
+}
+
+/// The same where folders cannot be exchanged. When the new one cannot come, the old one goes back.
+pub(super) fn in_two_steps(new: &Path, old: &Path, aside: &Path) -> Result<()> {
+    fs::rename(old, aside).map_err(|error| Error::io(aside, error))?;
+    let Err(error) = fs::rename(new, old) else {
+        return Ok(());
+    };
+    match fs::rename(aside, old) {
+        Ok(()) => Err(Error::io(old, error)),
+        Err(stuck) => {
+            let aside = aside.display();
+            let reason = format!("{error}; the folder is {aside} now, rename it back ({stuck})");
+            Err(Error::io(old, io::Error::other(reason)))
         }
-        Err(error) => return Err(Error::io(old, error.into())),
     }
-    Ok(aside)
 }
