@@ -49,6 +49,7 @@ mod work;
 
 pub(crate) use answers::{AnswerHead, AnswerName, KeptAnswer, MAX_ANSWER_BYTES};
 pub use applications::KeptApplication;
+pub(crate) use applications::void_tokens;
 pub(crate) use contents::is_kept;
 pub use door::Waiting;
 pub use identities::IdentityFacts;

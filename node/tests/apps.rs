@@ -618,6 +618,44 @@ fn a_registration_survives_kill_and_a_revocation_takes_effect_at_once() {
     );
 }
 
+/// A backup may be older than a revocation.
+#[test]
+fn a_restored_node_knows_its_applications_and_takes_none_of_their_tokens() {
+    let (place, daemon, chess, _) = with_groups();
+    let board = App::new(&place, "board", &["--scope", "read", "--group", "Chess"]);
+    let (word, backup) = (
+        place.path().join("passphrase"),
+        place.path().join("node.backup"),
+    );
+    std::fs::write(&word, "correct horse\n").unwrap();
+    let (word, backup) = (word.to_str().unwrap(), backup.to_str().unwrap());
+    let under = ["--passphrase-file", word];
+    place.json([&["backup", "create", "--out", backup], &under[..]].concat());
+    assert_eq!(board.get("/v1/application").status, 200);
+    place.json(["app", "revoke", "board"]);
+    daemon.kill();
+    let restored = place.json([&["backup", "restore", backup, "--force"], &under[..]].concat());
+    assert_eq!(restored["applications"], json!(["board"]));
+
+    let _daemon = place.start();
+    let refused = board.get("/v1/application");
+    assert_eq!(
+        (refused.status, refused.code().as_str()),
+        (401, "token_needed")
+    );
+    let shown = board.shown();
+    assert_eq!(
+        (&shown["groups"], &shown["scopes"]),
+        (&json!([chess]), &json!(["read"]))
+    );
+    let renewed = place.json(["app", "token", "board"]);
+    let renewed = App {
+        token: renewed["token"].as_str().unwrap().to_owned(),
+        ..board
+    };
+    assert_eq!(renewed.get("/v1/application").status, 200);
+}
+
 #[test]
 fn one_greedy_application_harms_no_other() {
     let (place, _daemon, chess, _) = with_groups();

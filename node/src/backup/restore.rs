@@ -2,7 +2,8 @@
 //!
 //! What is restored had a later life, perhaps, in which it has published more. So every membership is
 //! marked: it changes nothing that is there before another member has brought it up to date, gives no
-//! version that may have been given, and its events begin new numbers.
+//! version that may have been given, and its events begin new numbers. Tokens of applications may have been
+//! revoked, so none is good any more.
 
 use std::{
     fs::{self, DirBuilder, File},
@@ -25,12 +26,14 @@ use tempfile::TempDir;
 use super::{
     Manifest, Progress,
     archive::{self, discard, take_out},
+    manifest::WHAT,
     verify::check,
 };
 use crate::{
     Error, Result,
-    folder::{FolderLock, marker},
+    folder::{self, FolderLock, marker},
     model::instant_text,
+    portable::sealed::invalid,
 };
 
 /// The node's own key.
@@ -54,6 +57,8 @@ pub struct Restored {
     pub data_dir: PathBuf,
     /// Where the earlier one is now.
     pub put_aside: Option<PathBuf>,
+    /// The applications that are registered in it. Their tokens are void: each needs a new one.
+    pub applications: Vec<String>,
 }
 
 /// Unpacks a backup beside the data folder, checks everything in it, and puts it in the folder's place in
@@ -89,6 +94,7 @@ pub fn restore(
         .tempdir_in(parent)
         .map_err(|error| Error::io(parent, error))?;
     let manifest = unpack(path, passphrase, staging.path(), options, now, progress)?;
+    let applications = void_tokens(staging.path())?;
     sync_folders(staging.path())?;
     let put_aside = match occupied {
         true => Some(exchange(staging, &data_dir, now)?),
@@ -106,6 +112,7 @@ pub fn restore(
         manifest,
         data_dir,
         put_aside,
+        applications,
     })
 }
 
@@ -160,6 +167,15 @@ fn unpack(
         take_out(&folder.join(path), &mut marker.as_slice())?;
     }
     Ok(manifest)
+}
+
+/// Makes the tokens of the applications void. One may have been replaced or revoked since, and nothing here knows
+/// which.
+fn void_tokens(folder: &Path) -> Result<Vec<String>> {
+    folder::void_tokens(folder).map_err(|error| match error {
+        Error::FileDamaged { reason, .. } => invalid(WHAT, format!("applications.json: {reason}")),
+        error => error,
+    })
 }
 
 /// Makes the folders that the files of the manifest are in.
