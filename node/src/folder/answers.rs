@@ -36,6 +36,13 @@ pub(crate) fn owner_of(application: &KeptApplication) -> String {
     format!("{}{SINCE}{since}", application.name)
 }
 
+/// Whether an owner is an application of this name, whenever it was registered.
+fn is_called(owner: &str, application: &str) -> bool {
+    owner
+        .split_once(SINCE)
+        .is_some_and(|(name, _)| name == application)
+}
+
 /// What is known about a request that came with a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct KeptAnswer {
@@ -131,6 +138,17 @@ impl DataFolder {
         files::remove(&self.answer_path(name)).map(drop)
     }
 
+    /// Forgets what is kept of the applications that had this name.
+    ///
+    /// # Errors
+    /// When the folder cannot be read, or a file cannot be removed.
+    pub(crate) fn forget_answers_of(&self, application: &str) -> Result<(), Error> {
+        let all = self.answers()?.into_iter();
+        let theirs = all.filter(|(_, fact)| is_called(&fact.owner, application));
+        let paths: Vec<_> = theirs.map(|(name, _)| self.answer_path(&name)).collect();
+        files::remove_all(&paths)
+    }
+
     /// What is kept, in no order. What has another name is left out; what cannot be read is nobody's, so that it
     /// goes in its time.
     ///
@@ -201,6 +219,28 @@ mod tests {
         }
         assert_eq!((&*facts[0].owner, facts[0].begun), ("board@1", false));
         assert_eq!((&*facts[1].owner, facts[1].begun), ("operator", true));
+    }
+
+    #[test]
+    fn what_is_kept_of_an_application_is_forgotten_and_nothing_of_others() {
+        let base = tempfile::tempdir().unwrap();
+        let folder = DataFolder::open(base.path()).unwrap();
+        folder.forget_answers_of("board").unwrap();
+        let owners = ["board@1", "board@2", "board-2@1", "operator", ""];
+        for (number, owner) in (0..).zip(owners) {
+            let status = (number % 2 == 0).then_some(201);
+            folder
+                .keep_answer(&[number; 32], &kept(owner, status))
+                .unwrap();
+        }
+        for none in ["operator", ""] {
+            folder.forget_answers_of(none).unwrap();
+        }
+        assert_eq!(folder.answers().unwrap().len(), owners.len());
+        folder.forget_answers_of("board").unwrap();
+        let left = folder.answers().unwrap();
+        let left: Vec<_> = left.iter().map(|(_, fact)| &*fact.owner).collect();
+        assert_eq!(left, ["board-2@1", "operator", ""]);
     }
 
     #[test]
