@@ -47,8 +47,11 @@ mod memberships;
 mod restored;
 mod work;
 
-pub(crate) use answers::{AnswerHead, AnswerName, KeptAnswer, MAX_ANSWER_BYTES};
+pub(crate) use answers::{
+    AnswerFact, AnswerHead, AnswerName, KeptAnswer, MAX_ANSWER_BYTES, owner_of,
+};
 pub use applications::KeptApplication;
+pub(crate) use applications::void_tokens;
 pub(crate) use contents::is_kept;
 pub use door::Waiting;
 pub use identities::IdentityFacts;

@@ -541,6 +541,49 @@ fn each_application_has_consumers_of_its_own() {
     assert_eq!(listed(&board, &chess), ["in"]);
 }
 
+/// A name may go to another application, and what was answered to the earlier one does not go with it.
+#[test]
+fn an_application_is_given_no_answer_of_an_earlier_one_of_its_name() {
+    let (place, daemon, chess, _) = with_groups();
+    let scopes = ["--scope", "read", "--scope", "write"];
+    let (board, clock) = (
+        App::new(&place, "board", &scopes),
+        App::new(&place, "clock", &scopes),
+    );
+    let path = format!("/v1/groups/{}/records", escaped(&chess));
+    // All of them under the same key: which record it became, and whether that was answered before.
+    let publish = |app: &App, text: &str| {
+        let [(name, token)] = app.headers();
+        let headers = [(name, token.as_str()), ("idempotency-key", "one")];
+        let note = json!({"type": "note", "payload_text": text}).to_string();
+        let body = Some(note.as_bytes());
+        let put = request(&place.socket(), "POST", &path, &headers, body);
+        assert_eq!(put.status, 201, "{put:?}");
+        let replayed = put.header("idempotency-replayed").is_some();
+        (put.json()["id"].as_str().unwrap().to_owned(), replayed)
+    };
+    let answers = || {
+        let kept = std::fs::read_dir(place.data().join("answers")).unwrap();
+        kept.count()
+    };
+    let (first, _) = publish(&board, "e4");
+    let (theirs, _) = publish(&clock, "e4");
+    assert_ne!(first, theirs);
+    assert_eq!(publish(&board, "e4"), (first.clone(), true));
+    assert_eq!(answers(), 2);
+
+    place.json(["app", "revoke", "board"]);
+    assert_eq!(answers(), 1);
+    let board = App::new(&place, "board", &scopes);
+    // Another text: it is neither refused for the earlier one's request nor given its record.
+    let (second, replayed) = publish(&board, "d4");
+    assert!(second != first && !replayed);
+    daemon.kill();
+    let _daemon = place.start();
+    assert_eq!(publish(&board, "d4"), (second, true));
+    assert_eq!(publish(&clock, "e4"), (theirs, true));
+}
+
 #[test]
 fn what_an_application_holds_ends_with_its_session() {
     let (place, _daemon, chess, _) = with_groups();
@@ -656,6 +699,44 @@ fn a_registration_survives_kill_and_a_revocation_takes_effect_at_once() {
         (exit, &problem["code"]),
         (3, &json!("application_not_found"))
     );
+}
+
+/// A backup may be older than a revocation.
+#[test]
+fn a_restored_node_knows_its_applications_and_takes_none_of_their_tokens() {
+    let (place, daemon, chess, _) = with_groups();
+    let board = App::new(&place, "board", &["--scope", "read", "--group", "Chess"]);
+    let (word, backup) = (
+        place.path().join("passphrase"),
+        place.path().join("node.backup"),
+    );
+    std::fs::write(&word, "correct horse\n").unwrap();
+    let (word, backup) = (word.to_str().unwrap(), backup.to_str().unwrap());
+    let under = ["--passphrase-file", word];
+    place.json([&["backup", "create", "--out", backup], &under[..]].concat());
+    assert_eq!(board.get("/v1/application").status, 200);
+    place.json(["app", "revoke", "board"]);
+    daemon.kill();
+    let restored = place.json([&["backup", "restore", backup, "--force"], &under[..]].concat());
+    assert_eq!(restored["applications"], json!(["board"]));
+
+    let _daemon = place.start();
+    let refused = board.get("/v1/application");
+    assert_eq!(
+        (refused.status, refused.code().as_str()),
+        (401, "token_needed")
+    );
+    let shown = board.shown();
+    assert_eq!(
+        (&shown["groups"], &shown["scopes"]),
+        (&json!([chess]), &json!(["read"]))
+    );
+    let renewed = place.json(["app", "token", "board"]);
+    let renewed = App {
+        token: renewed["token"].as_str().unwrap().to_owned(),
+        ..board
+    };
+    assert_eq!(renewed.get("/v1/application").status, 200);
 }
 
 #[test]

@@ -2,7 +2,8 @@
 //!
 //! What is restored had a later life, perhaps, in which it has published more. So every membership is
 //! marked: it changes nothing that is there before another member has brought it up to date, gives no
-//! version that may have been given, and its events begin new numbers.
+//! version that may have been given, and its events begin new numbers. Tokens of applications may have been
+//! revoked, so none is good any more.
 
 use std::{
     fs::{self, DirBuilder, File},
@@ -15,18 +16,24 @@ use peerage_records::{
     store::rocks::{RocksOptions, RocksStore},
     time::Timestamp,
 };
-use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::{
+    fs::{CWD, RenameFlags, renameat_with},
+    io::Errno,
+};
 use serde::{Deserialize, Serialize};
+use tempfile::TempDir;
 
 use super::{
     Manifest, Progress,
     archive::{self, discard, take_out},
+    manifest::WHAT,
     verify::check,
 };
 use crate::{
     Error, Result,
-    folder::{FolderLock, marker},
+    folder::{self, FolderLock, marker},
     model::instant_text,
+    portable::sealed::invalid,
 };
 
 /// The node's own key.
@@ -50,6 +57,8 @@ pub struct Restored {
     pub data_dir: PathBuf,
     /// Where the earlier one is now.
     pub put_aside: Option<PathBuf>,
+    /// The applications that are registered in it. Their tokens are void: each needs a new one.
+    pub applications: Vec<String>,
 }
 
 /// Unpacks a backup beside the data folder, checks everything in it, and puts it in the folder's place in
@@ -58,7 +67,8 @@ pub struct Restored {
 /// # Errors
 /// [`Error::FolderInUse`], [`Error::FolderNotEmpty`] unless forced, [`Error::WrongPassphrase`], and
 /// [`Error::InvalidExport`] which says what is wrong with the backup; or when something cannot be read or
-/// written. The folder is what it was then.
+/// written. The folder is what it was then, or the error says where it is; if only the last sync fails, the
+/// new one is in its place already.
 pub fn restore(
     path: &Path,
     passphrase: &str,
@@ -84,16 +94,17 @@ pub fn restore(
         .tempdir_in(parent)
         .map_err(|error| Error::io(parent, error))?;
     let manifest = unpack(path, passphrase, staging.path(), options, now, progress)?;
+    let applications = void_tokens(staging.path())?;
     sync_folders(staging.path())?;
     let put_aside = match occupied {
-        true => Some(exchange(staging.path(), &data_dir, now)?),
+        true => Some(exchange(staging, &data_dir, now)?),
         false => {
             fs::rename(staging.path(), &data_dir).map_err(|error| Error::io(&data_dir, error))?;
+            // It has another name now.
+            let _ = staging.keep();
             None
         }
     };
-    // It has another name now.
-    let _ = staging.keep();
     File::open(parent)
         .and_then(|folder| folder.sync_all())
         .map_err(|error| Error::io(parent, error))?;
@@ -101,6 +112,7 @@ pub fn restore(
         manifest,
         data_dir,
         put_aside,
+        applications,
     })
 }
 
@@ -157,6 +169,15 @@ fn unpack(
     Ok(manifest)
 }
 
+/// Makes the tokens of the applications void. One may have been replaced or revoked since, and nothing here knows
+/// which.
+fn void_tokens(folder: &Path) -> Result<Vec<String>> {
+    folder::void_tokens(folder).map_err(|error| match error {
+        Error::FileDamaged { reason, .. } => invalid(WHAT, format!("applications.json: {reason}")),
+        error => error,
+    })
+}
+
 /// Makes the folders that the files of the manifest are in.
 fn make_folders(folder: &Path, manifest: &Manifest) -> Result<()> {
     let all = ["identities/x", "groups/x", "store/x"];
@@ -189,21 +210,49 @@ fn sync_folders(folder: &Path) -> Result<()> {
 }
 
 /// Puts the new folder in the place of the old one, and the old one aside.
-fn exchange(new: &Path, old: &Path, now: Timestamp) -> Result<PathBuf> {
+///
+/// The new one gets the name aside first, and the exchange is the last step: what is wrong with that name, or
+/// with the disk, is found while the old one is where it was. The temporary name is never that of the old one,
+/// so what is removed by it is the new one or nothing.
+fn exchange(new: TempDir, old: &Path, now: Timestamp) -> Result<PathBuf> {
+    let aside = name_aside(old, now);
+    fs::rename(new.path(), &aside).map_err(|error| Error::io(&aside, error))?;
+    match renameat_with(CWD, aside.as_path(), CWD, old, RenameFlags::EXCHANGE) {
+        Ok(()) => {}
+        Err(refused) => {
+            fs::rename(&aside, new.path()).map_err(|error| Error::io(&aside, error))?;
+            match refused {
+                // A file system that cannot do it in one step.
+                Errno::INVAL | Errno::NOSYS => in_two_steps(new.path(), old, &aside)?,
+                _ => return Err(Error::io(old, refused.into())),
+            }
+        }
+    }
+    // Nothing has its temporary name any more.
+    let _ = new.keep();
+    Ok(aside)
+}
+
+/// What the old folder is called once it is put aside.
+fn name_aside(old: &Path, now: Timestamp) -> PathBuf {
     let stamp = instant_text(now).replace([':', '.'], "-");
     let mut name = old.file_name().unwrap_or_default().to_owned();
     name.push(format!(".before-{stamp}"));
-    let aside = old.with_file_name(name);
-    match renameat_with(CWD, new, CWD, old, RenameFlags::EXCHANGE) {
-        // The old one has the temporary name.
-        Ok(()) => fs::rename(new, &aside).map_err(|error| Error::io(&aside, error))?,
-        // A file system that cannot do it in one step.
-        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {
-            fs::rename(old, &aside)
-                .and_then(|()| fs::rename(new, old))
-                .map_err(|error| Error::io(old, error))?;
+    old.with_file_name(name)
+}
+
+/// The same where folders cannot be exchanged. When the new one cannot come, the old one goes back.
+pub(super) fn in_two_steps(new: &Path, old: &Path, aside: &Path) -> Result<()> {
+    fs::rename(old, aside).map_err(|error| Error::io(aside, error))?;
+    let Err(error) = fs::rename(new, old) else {
+        return Ok(());
+    };
+    match fs::rename(aside, old) {
+        Ok(()) => Err(Error::io(old, error)),
+        Err(stuck) => {
+            let aside = aside.display();
+            let reason = format!("{error}; the folder is {aside} now, rename it back ({stuck})");
+            Err(Error::io(old, io::Error::other(reason)))
         }
-        Err(error) => return Err(Error::io(old, error.into())),
     }
-    Ok(aside)
 }

@@ -59,6 +59,38 @@ fn archive(manifest: &[u8], entries: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     tar
 }
 
+/// An archive of these files as a node makes it.
+fn archive_of(files: &[(&str, &[u8])]) -> Vec<u8> {
+    archive(&manifest(files).to_json().unwrap(), |tar| {
+        for (path, content) in files {
+            let size = content.len() as u64;
+            entry(tar, path, EntryType::Regular, size, content);
+        }
+    })
+}
+
+/// The file that every data folder has.
+const FORMAT_FILE: &[u8] = b"peerage data folder, format 1\n";
+
+/// Restores over whatever is there.
+fn forced(file: &Path, target: &Path) -> Result<Restored> {
+    let options = RestoreOptions {
+        force: true,
+        new_node_key: false,
+    };
+    restore(file, "p", target, options, NOW, &mut |_, _| {})
+}
+
+/// Names in a folder, in order.
+fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap();
+    let mut names: Vec<String> = entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
 fn taken(tar: &[u8]) -> Result<Manifest> {
     read_tar(tar, |_| Ok(()), discard, &mut |_, _| {})
 }
@@ -206,4 +238,48 @@ fn nothing_is_made_of_an_archive_that_is_refused() {
         "nothing is left beside it"
     );
     assert!(read(&file, "p", |_| Ok(()), discard, &mut |_, _| {}).is_err());
+}
+
+#[test]
+fn a_folder_that_cannot_be_put_aside_stays_as_it_is() {
+    let base = tempfile::tempdir().unwrap();
+    let file = base.path().join("good.backup");
+    sealed_file(&file, &archive_of(&[("format", FORMAT_FILE)]));
+    // A name for a folder, but what it would be called aside is longer than the 255 bytes a name may have.
+    let (long, short) = ("d".repeat(240), "e".to_owned());
+    for name in [&long, &short] {
+        fs::create_dir(base.path().join(name)).unwrap();
+        fs::write(base.path().join(name).join("node.key"), "mine").unwrap();
+    }
+    let target = base.path().join(&long);
+    assert_eq!(forced(&file, &target).unwrap_err().code(), "io");
+    assert_eq!(fs::read(target.join("node.key")).unwrap(), b"mine");
+    assert_eq!(names(&target), ["lock", "node.key"]);
+    assert_eq!(names(base.path()), [long.as_str(), "e", "good.backup"]);
+
+    let restored = forced(&file, &base.path().join(&short)).unwrap();
+    assert_eq!(
+        fs::read(restored.data_dir.join("format")).unwrap(),
+        FORMAT_FILE
+    );
+    let aside = restored.put_aside.unwrap();
+    assert_eq!(fs::read(aside.join("node.key")).unwrap(), b"mine");
+    assert_eq!(names(base.path()).len(), 4, "nothing else is beside them");
+}
+
+#[test]
+fn where_folders_cannot_be_exchanged_the_old_one_goes_back_when_the_new_one_cannot_come() {
+    let base = tempfile::tempdir().unwrap();
+    let [new, old, aside] = ["new", "old", "aside"].map(|name| base.path().join(name));
+    fs::create_dir(&old).unwrap();
+    fs::write(old.join("node.key"), "mine").unwrap();
+    let refused = restore::in_two_steps(&new, &old, &aside).unwrap_err();
+    assert_eq!(refused.code(), "io");
+    assert_eq!(fs::read(old.join("node.key")).unwrap(), b"mine");
+    assert_eq!(names(base.path()), ["old"]);
+
+    fs::create_dir(&new).unwrap();
+    restore::in_two_steps(&new, &old, &aside).unwrap();
+    assert_eq!(names(&old), [""; 0]);
+    assert_eq!(names(&aside), ["node.key"]);
 }

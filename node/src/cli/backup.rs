@@ -76,8 +76,9 @@ pub(super) async fn run(
                 let aside = restored.put_aside.as_ref().map_or_else(String::new, |path| {
                     format!("\nthe earlier folder is now {}", path.display())
                 });
+                let tokens = void_tokens(&restored.applications);
                 format!(
-                    "{}\n\nrestored to {}{aside}\nstart it with: peerage --data-dir {} up\nits groups change nothing that is there before they have met another member",
+                    "{}\n\nrestored to {}{aside}{tokens}\nstart it with: peerage --data-dir {} up\nits groups change nothing that is there before they have met another member",
                     contents(&restored.manifest),
                     restored.data_dir.display(),
                     restored.data_dir.display(),
@@ -85,6 +86,18 @@ pub(super) async fn run(
             })
         }
     }
+}
+
+/// That the applications need new tokens, if there are any.
+fn void_tokens(applications: &[String]) -> String {
+    if applications.is_empty() {
+        return String::new();
+    }
+    let names: Vec<_> = applications.iter().map(|name| harmless(name)).collect();
+    format!(
+        "\nthe tokens of its applications are void: {}\ngive each a new one once it runs: peerage app token NAME",
+        names.join(", ")
+    )
 }
 
 async fn create(
@@ -182,4 +195,17 @@ fn contents(manifest: &Manifest) -> String {
         "no group",
     );
     format!("{head}\n\n{groups}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_restores_applications_is_told_how_to_give_them_tokens() {
+        assert_eq!(void_tokens(&[]), "");
+        let text = void_tokens(&["board".to_owned(), "clock\u{1b}".to_owned()]);
+        assert!(text.contains("void: board, clock\u{fffd}\n"), "{text}");
+        assert!(text.ends_with("peerage app token NAME"), "{text}");
+    }
 }

@@ -78,6 +78,22 @@ pub(super) fn remove(path: &Path) -> Result<bool, Error> {
     }
 }
 
+/// Removes files of one folder, those that are there, and syncs it once.
+pub(super) fn remove_all(paths: &[PathBuf]) -> Result<(), Error> {
+    for path in paths {
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(Error::io(path, error));
+            }
+            _ => {}
+        }
+    }
+    match paths.first() {
+        Some(path) => sync_folder_of(path).map_err(|error| Error::io(path, error)),
+        None => Ok(()),
+    }
+}
+
 /// The files of a folder with this extension, in order of their names; none when it is missing.
 pub(super) fn list(folder: &Path, extension: &str) -> Result<Vec<PathBuf>, Error> {
     let entries = match fs::read_dir(folder) {

@@ -294,7 +294,7 @@ impl Node {
     }
 
     /// Revokes an application: its token is of no use from now on, what was begun with it ends, and its
-    /// [consumers](crate::Consumer) are forgotten.
+    /// [consumers](crate::Consumer) and the answers kept for its idempotency keys are forgotten.
     ///
     /// # Errors
     /// [`Error::ApplicationNotFound`](crate::Error::ApplicationNotFound), or when it cannot be kept.
@@ -312,6 +312,12 @@ impl Node {
                     // Revoked it is; only another application of this name would find them.
                     tracing::warn!(application = %name, %error, "its consumers are still kept");
                 }
+            }
+            let (folder, revoked) = (Arc::clone(&inner.folder), name.clone());
+            let forgotten = blocking(move || folder.forget_answers_of(&revoked)).await;
+            if let Err(error) = forgotten {
+                // Nobody is given them any more, and they go when they are a day old.
+                tracing::warn!(application = %name, %error, "its answers are still kept");
             }
             Ok(())
         })
