@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
+pub(crate) use direct_socket::TAKEN;
 pub(crate) use extract::segment;
 pub(crate) use files::FILE_BYTES_HEADER;
 pub use once::{KEPT_FOR, MAX_ANSWERS, MAX_ANSWERS_BYTES, MAX_AT_ONCE, MAX_KEY_CHARS};

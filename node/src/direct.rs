@@ -12,11 +12,11 @@ use std::{
     time::Duration,
 };
 
-use futures::{AsyncRead, AsyncWrite};
 use hyper::body::Bytes;
 use libp2p::PeerId;
 use peerage_protocol::{
     direct::{ConnectionId, DirectConsent, DirectEnd, DirectFailure, DirectMode},
+    net::{DirectReader, DirectWriter},
     wire::direct::{MAX_DIRECT_MESSAGE_BYTES, MessageError, MessageHeader, MessageType},
 };
 use peerage_records::id::ReplicaId;
@@ -69,10 +69,8 @@ const MAX_WAITING_PIPES_PER_MEMBER: usize = 8;
 /// Attempts that failed of which the reason is remembered, for who asks late; 100 bytes each.
 const MAX_FAILURES: usize = 256;
 
-type BoxReader = Box<dyn AsyncRead + Send + Unpin>;
-type BoxWriter = Box<dyn AsyncWrite + Send + Unpin>;
-/// The stream of one connection, whoever made it. An end is one in order; a stream that was cut fails.
-pub(crate) type Halves = (BoxReader, BoxWriter);
+/// The stream of one connection. An end is one in order; a stream that was cut fails.
+pub(crate) type Halves = (DirectReader, DirectWriter);
 
 /// What the connections tell the node's loop: at most a few for each of them.
 #[derive(Debug)]
@@ -633,7 +631,7 @@ impl Directs {
     /// Receives what comes on a connection until it ends.
     async fn receive(
         &self,
-        (id, from, stream): (ConnectionId, Arc<str>, BoxReader),
+        (id, from, stream): (ConnectionId, Arc<str>, DirectReader),
         group: Arc<Group>,
         connection: Arc<Connection>,
     ) {
@@ -663,7 +661,7 @@ impl Directs {
         (id, from): (ConnectionId, Arc<str>),
         group: &Arc<Group>,
         budgets: &Budgets,
-        reader: &mut Reader<BoxReader>,
+        reader: &mut Reader<DirectReader>,
     ) -> io::Result<()> {
         while let Some(header) = reader.header().await? {
             let (kind, bytes) = (header.kind(), header.length());

@@ -488,8 +488,28 @@ async fn the_api_carries_connections_over_http_and_websockets() {
         .await
         .unwrap();
     assert_eq!(received(&mut opening).await.into_data().as_ref(), b"pong");
+    assert!(received(&mut opening).await.into_data().is_empty());
+    // In order once both have said that they have taken everything.
+    opening.send(Message::text("taken")).await.unwrap();
+    accepting.send(Message::text("taken")).await.unwrap();
     assert_eq!(closed(&mut opening).await, 1000);
     assert_eq!(closed(&mut accepting).await, 1000);
+    // Whose other side has not, cannot think that it has.
+    let mut accepting = socket(ben, &at(ben, "/pipe")).await.unwrap();
+    let mut opening = pipe().await;
+    received(&mut accepting).await;
+    opening
+        .send(Message::binary(b"lost".as_slice()))
+        .await
+        .unwrap();
+    for side in [&mut opening, &mut accepting] {
+        side.send(Message::binary(b"".as_slice())).await.unwrap();
+    }
+    assert_eq!(received(&mut accepting).await.into_data().as_ref(), b"lost");
+    drop(accepting);
+    assert!(received(&mut opening).await.into_data().is_empty());
+    opening.send(Message::text("taken")).await.unwrap();
+    assert_eq!(closed(&mut opening).await, 4001);
     // A client that goes away cuts its pipe.
     let mut accepting = socket(ben, &at(ben, "/pipe")).await.unwrap();
     let opening = pipe().await;
@@ -499,7 +519,7 @@ async fn the_api_carries_connections_over_http_and_websockets() {
 
     let metrics = String::from_utf8(ada.get("/metrics").body).unwrap();
     for line in [
-        "peerage_direct_total{outcome=\"opened\"} 3",
+        "peerage_direct_total{outcome=\"opened\"} 4",
         "peerage_direct_total{outcome=\"refused\"} 1",
     ] {
         assert!(metrics.contains(line), "{metrics}");
@@ -638,4 +658,38 @@ fn a_revoked_application_that_does_not_read_lets_nobody_in_any_more() {
         Some(())
     });
     drop(listen);
+}
+
+/// Success at the sender means that it is where the receiver wanted it.
+#[test]
+fn a_file_that_could_not_be_written_is_a_failure_at_the_sender_too() {
+    let two = Two::new();
+    let (ada, ben) = (&two.ada, &two.ben);
+    for full in [true, false] {
+        let mut command = peerage(ben.path());
+        command.arg("--data-dir").arg(ben.data());
+        command.args(["direct", "pipe", "--accept", "--no-input", "--json"]);
+        // Nothing fits on a full disk; and a reader may have seen enough.
+        command.stdin(Stdio::null()).stderr(Stdio::piped());
+        let out = match full {
+            true => Stdio::from(
+                fs::OpenOptions::new()
+                    .write(true)
+                    .open("/dev/full")
+                    .unwrap(),
+            ),
+            false => Stdio::piped(),
+        };
+        let mut accept = command.stdout(out).spawn().unwrap();
+        drop(accept.stdout.take());
+        let sent = eventually("the other side listens", || {
+            let mut sending = Running::start(ada, &["direct", "pipe", "Ben", "--json"]);
+            let _ = sending.0.stdin.take().unwrap().write_all(b"small");
+            let (code, _, problem) = sending.ended();
+            (!problem.contains("direct_refused")).then_some((code, problem))
+        });
+        assert_eq!(sent.0, 7, "{}", sent.1);
+        assert!(sent.1.contains("direct_cut"), "{}", sent.1);
+        assert!(!accept.wait().unwrap().success());
+    }
 }

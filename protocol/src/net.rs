@@ -14,4 +14,4 @@ mod reach;
 pub mod translate;
 pub mod transport;
 
-pub use direct_stream::{DirectReader, DirectStream, DirectWriter};
+pub use direct_stream::{Cut, DirectReader, DirectStream, DirectWriter};

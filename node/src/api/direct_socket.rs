@@ -5,8 +5,9 @@
 //! what a listener is told (only `missed`).
 //!
 //! **Pipes.** Binary messages are bytes, of any sizes; an empty one says that no more come in that
-//! direction. When both directions have ended the daemon closes with 1000; a client that closes before
-//! cuts the pipe.
+//! direction, and the text message `taken` that the client has put all of them where they belong. When
+//! both directions have ended, and both sides have said so, the daemon closes with 1000: whoever sent
+//! then knows that it arrived. A client that closes before cuts the pipe.
 
 use std::borrow::Cow;
 
@@ -57,6 +58,8 @@ const CUT: u16 = 4001;
 /// A message was not sent; the reason names the error.
 const NOT_SENT: u16 = 4002;
 const DONE: u16 = 1000;
+/// What the client of a pipe says when it has taken everything.
+pub(crate) const TAKEN: &str = "taken";
 const GOING_AWAY: u16 = 1001;
 const NOT_BINARY: u16 = 1003;
 const TOO_SHORT: u16 = 1007;
@@ -284,9 +287,11 @@ async fn wait_for_pipe(
     }
 }
 
-/// Joins a socket and a pipe until both directions have ended. The pipe is dropped before the socket is
-/// closed, so that one that was cut is cut for its other side too.
-async fn join(socket: &mut WebSocket, pipe: Pipe) -> End {
+/// Joins a socket and a pipe until both directions have ended and everything was taken on both sides.
+/// The pipe is dropped before the socket is closed, so that one that was cut is cut for its other side
+/// too.
+async fn join(socket: &mut WebSocket, mut pipe: Pipe) -> End {
+    pipe.take_by_hand();
     let (mut sink, mut stream) = socket.split();
     let (mut reading, mut writing) = tokio::io::split(pipe);
     let incoming = async {
@@ -304,12 +309,16 @@ async fn join(socket: &mut WebSocket, pipe: Pipe) -> End {
             }
         }
     };
-    let ended = Notify::new();
+    let (ended, taken) = (Notify::new(), Notify::new());
     // Goes on after the last byte, to see the client go.
     let outgoing = async {
         loop {
             let bytes = match take(&mut stream).await {
-                Ok(bytes) => bytes,
+                Ok(Piece::Bytes(bytes)) => bytes,
+                Ok(Piece::Taken) => {
+                    taken.notify_one();
+                    continue;
+                }
                 Err(end) => return end,
             };
             let written = match bytes.is_empty() {
@@ -326,15 +335,31 @@ async fn join(socket: &mut WebSocket, pipe: Pipe) -> End {
     };
     let both = async {
         incoming.await?;
-        ended.notified().await;
-        Ok(())
+        tokio::join!(ended.notified(), taken.notified());
+        Ok::<(), End>(())
     };
     tokio::select! {
-        done = both => match done {
-            Ok(()) => Some((DONE, "".into())),
-            Err(end) => end,
+        done = both => if let Err(end) = done {
+            return end;
         },
-        end = outgoing => end,
+        end = outgoing => return end,
+    }
+    let mut pipe = reading.unsplit(writing);
+    tokio::select! {
+        finished = pipe.finish() => match finished {
+            Ok(()) => Some((DONE, "".into())),
+            Err(_) => Some((CUT, "cut".into())),
+        },
+        end = gone(&mut stream) => end,
+    }
+}
+
+/// Waits until the client goes.
+async fn gone<E>(stream: &mut (impl Stream<Item = Result<Message, E>> + Unpin)) -> End {
+    loop {
+        if let Err(end) = take(stream).await {
+            return end;
+        }
     }
 }
 
@@ -342,13 +367,21 @@ async fn give(sink: &mut (impl Sink<Message> + Unpin), bytes: Bytes) -> Result<(
     sink.send(Message::Binary(bytes)).await.map_err(|_| None)
 }
 
-/// The next bytes from the client; none mean that no more come.
+/// What the client of a pipe says.
+enum Piece {
+    /// Bytes; none mean that no more come.
+    Bytes(Bytes),
+    /// It has taken everything.
+    Taken,
+}
+
 async fn take<E>(
     stream: &mut (impl Stream<Item = Result<Message, E>> + Unpin),
-) -> Result<Bytes, End> {
+) -> Result<Piece, End> {
     while let Some(Ok(message)) = stream.next().await {
         match message {
-            Message::Binary(bytes) => return Ok(bytes),
+            Message::Binary(bytes) => return Ok(Piece::Bytes(bytes)),
+            Message::Text(text) if text.as_str() == TAKEN => return Ok(Piece::Taken),
             Message::Text(_) => return Err(Some((NOT_BINARY, "bytes are binary".into()))),
             Message::Close(_) => return Err(None),
             Message::Ping(_) | Message::Pong(_) => {}

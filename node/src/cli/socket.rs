@@ -22,7 +22,7 @@ use tokio_tungstenite::{
 };
 
 use super::{client::Client, failure::Failure};
-use crate::{Error, model::Problem};
+use crate::{Error, api::TAKEN, model::Problem};
 
 /// Read from standard input or a TCP connection at once.
 const BUFFER_BYTES: usize = 64 * 1024;
@@ -83,7 +83,8 @@ impl Socket {
         }
     }
 
-    /// Joins the pipe behind the socket with a reader and a writer, until both directions have ended.
+    /// Joins the pipe behind the socket with a reader and a writer, until both directions have ended and
+    /// everything was taken on both sides.
     pub(super) async fn join(
         self,
         mut reader: impl AsyncRead + Unpin,
@@ -92,27 +93,36 @@ impl Socket {
     ) -> Result<(), Failure> {
         let unwritten = |error| what.unwritten(error);
         let (mut sink, mut stream) = self.0.split();
-        let other_ended = Notify::new();
+        let all_taken = Notify::new();
         let outgoing = async {
             let mut buffer = vec![0; BUFFER_BYTES];
-            loop {
+            let (mut ended, mut said) = (false, false);
+            while !(ended && said) {
                 let read = tokio::select! {
-                    read = reader.read(&mut buffer) => read.map_err(|error| what.unread(error))?,
-                    () = other_ended.notified(), if what == Joined::Terminal => 0,
+                    read = reader.read(&mut buffer), if !ended => {
+                        read.map_err(|error| what.unread(error))?
+                    }
+                    () = all_taken.notified(), if !said => {
+                        said = true;
+                        sink.send(Message::text(TAKEN)).await.map_err(broken)?;
+                        if ended || what != Joined::Terminal {
+                            continue;
+                        }
+                        0
+                    }
                 };
                 let bytes = Bytes::copy_from_slice(&buffer[..read]);
                 sink.send(Message::Binary(bytes)).await.map_err(broken)?;
-                if read == 0 {
-                    return Ok::<(), Failure>(());
-                }
+                ended = read == 0;
             }
+            Ok::<(), Failure>(())
         };
         let incoming = async {
             loop {
                 match stream.next().await {
                     Some(Ok(Message::Binary(bytes))) if bytes.is_empty() => {
                         writer.shutdown().await.map_err(unwritten)?;
-                        other_ended.notify_one();
+                        all_taken.notify_one();
                     }
                     Some(Ok(Message::Binary(bytes))) => {
                         writer.write_all(&bytes).await.map_err(unwritten)?;
@@ -169,8 +179,8 @@ impl Joined {
     fn unwritten(self, error: io::Error) -> Failure {
         match self {
             Self::Tcp => cut(&format!("writing the TCP connection: {error}")),
-            // A reader that has seen enough (`| head`) cuts the pipe, and is no failure.
-            _ if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
+            // A reader that has seen enough (`| head`) has not taken everything.
+            _ if error.kind() == io::ErrorKind::BrokenPipe => cut("standard output was closed"),
             Self::Terminal | Self::Standard => Error::io("standard output", error).into(),
         }
     }

@@ -6,7 +6,8 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use futures::{AsyncReadExt as _, FutureExt, future::poll_fn};
+use futures::{AsyncRead, AsyncWrite, FutureExt, future::poll_fn};
+use peerage_protocol::net::DirectStream;
 use peerage_records::id::{GroupId, IdentityKey};
 use tokio::io::{
     AsyncRead as TokioRead, AsyncReadExt as _, AsyncWrite as TokioWrite, AsyncWriteExt as _,
@@ -57,8 +58,7 @@ impl AsyncWrite for InMemory {
 }
 
 fn halves(stream: DuplexStream) -> Halves {
-    let (reader, writer) = InMemory(stream).split();
-    (Box::new(reader), Box::new(writer))
+    DirectStream::new(InMemory(stream)).0.split()
 }
 
 /// One node's half, without the node.
@@ -427,6 +427,11 @@ async fn what_was_sent_before_closing_arrives_and_then_the_end() {
     assert!(matches!(b.send(1, "x").await, Err(SendFailure::NotFound)));
 }
 
+/// As bytes lie on the stream.
+fn chunk(bytes: &[u8]) -> Vec<u8> {
+    [&(bytes.len() as u32).to_be_bytes(), bytes].concat()
+}
+
 #[tokio::test]
 async fn what_is_no_message_breaks_the_connection() {
     let header = |kind: MessageType, length: u32| {
@@ -438,6 +443,7 @@ async fn what_is_no_message_breaks_the_connection() {
         header(chat(), 5),
         vec![1, 2, 3],
     ] {
+        let bytes = chunk(&bytes);
         let (here, mut there) = tokio::io::duplex(WINDOW);
         let mut side = Side::new();
         let listener = side.listen(DirectInterest::messages());
@@ -458,15 +464,16 @@ async fn what_is_no_message_breaks_the_connection() {
     let (here, mut there) = tokio::io::duplex(WINDOW);
     let mut side = Side::new();
     side.open(1, ConnectionMode::Messages, here);
-    there.write_all(&header(chat(), 1 << 20)).await.unwrap();
+    let begun = chunk(&header(chat(), 1 << 20));
+    there.write_all(&begun).await.unwrap();
     assert_eq!(side.ended().await, Some((1, DirectEnd::Broken)));
     // Nor does one that comes a byte at a time.
     let (here, mut there) = tokio::io::duplex(WINDOW);
     let mut side = Side::new();
     side.open(1, ConnectionMode::Messages, here);
-    there.write_all(&header(chat(), 1 << 20)).await.unwrap();
+    there.write_all(&begun).await.unwrap();
     let dripping = async {
-        while there.write_all(&[0]).await.is_ok() {
+        while there.write_all(&chunk(&[0])).await.is_ok() {
             tokio::time::sleep(BRIEF / 10).await;
         }
         std::future::pending().await
@@ -510,6 +517,7 @@ async fn a_pipe_carries_bytes_and_each_direction_ends_by_itself() {
         assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
         let mut answer = String::new();
         here.read_to_string(&mut answer).await.unwrap();
+        here.finish().await.unwrap();
         answer
     });
     let mut received = Vec::new();
@@ -519,7 +527,49 @@ async fn a_pipe_carries_bytes_and_each_direction_ends_by_itself() {
     there.shutdown().await.unwrap();
     assert_eq!(sender.await.unwrap(), "thank you");
     assert_eq!(a.ended().await, Some((1, DirectEnd::ClosedThere)));
+    // Both directions have ended: dropped, it has ended in order.
+    drop(there);
     assert_eq!(b.ended().await, Some((1, DirectEnd::ClosedThere)));
+}
+
+#[tokio::test]
+async fn who_finishes_knows_whether_everything_was_taken() {
+    // What arrived and was not read is not taken, and neither is what was read and is still in hand.
+    for reads in [false, true] {
+        let (mut a, b) = joined(ConnectionMode::Stream);
+        let mut here = a.directs.take_pipe(replica(), id(1)).unwrap();
+        let mut there = b.directs.take_pipe(replica(), id(1)).unwrap();
+        there.take_by_hand();
+        here.write_all(b"all of it").await.unwrap();
+        there.shutdown().await.unwrap();
+        here.read_to_end(&mut Vec::new()).await.unwrap();
+        assert!(timeout(BRIEF / 10, here.finish()).await.is_err());
+        if reads {
+            there.read_to_end(&mut Vec::new()).await.unwrap();
+            assert!(timeout(BRIEF / 10, here.finish()).await.is_err());
+        }
+        drop(there);
+        assert!(here.finish().await.is_err());
+        assert_eq!(a.ended().await, Some((1, DirectEnd::Broken)));
+    }
+    let (a, b) = joined(ConnectionMode::Stream);
+    let mut here = a.directs.take_pipe(replica(), id(1)).unwrap();
+    let mut there = b.directs.take_pipe(replica(), id(1)).unwrap();
+    there.take_by_hand();
+    here.write_all(b"all of it").await.unwrap();
+    let (ours, theirs) = tokio::join!(
+        async {
+            here.shutdown().await?;
+            here.read_to_end(&mut Vec::new()).await?;
+            here.finish().await
+        },
+        async {
+            there.shutdown().await?;
+            there.read_to_end(&mut Vec::new()).await?;
+            there.finish().await
+        },
+    );
+    assert!(ours.is_ok() && theirs.is_ok(), "{ours:?} {theirs:?}");
 }
 
 #[tokio::test]

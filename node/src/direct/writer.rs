@@ -11,7 +11,7 @@ use hyper::body::Bytes;
 use peerage_protocol::wire::direct::{MESSAGE_HEADER_BYTES, MessageHeader};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-use super::BoxWriter;
+use peerage_protocol::net::DirectWriter;
 
 /// A message up to this size is copied behind its header, because two small writes would make two
 /// packets; of a larger one so much.
@@ -22,7 +22,7 @@ const COPIED_BYTES: usize = 16 * 1024;
 pub(super) struct Writer(Arc<Mutex<State>>);
 
 struct State {
-    stream: BoxWriter,
+    stream: DirectWriter,
     /// What has been promised to the other side and is still to be written.
     head: Vec<u8>,
     head_written: usize,
@@ -32,7 +32,7 @@ struct State {
 }
 
 impl Writer {
-    pub(super) fn new(stream: BoxWriter) -> Self {
+    pub(super) fn new(stream: DirectWriter) -> Self {
         Self(Arc::new(Mutex::new(State {
             stream,
             head: Vec::new(),

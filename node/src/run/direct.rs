@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use super::Run;
 use crate::{
     command::OpenDirect,
-    direct::{Halves, Note},
+    direct::Note,
     model::{ConnectionInfo, ConnectionKind, ConnectionMode, EventKind, GroupEvent, instant_text},
 };
 
@@ -112,9 +112,7 @@ impl Run {
                     connection: Some(id.to_string()),
                     ..GroupEvent::of(EventKind::DirectConnected)
                 };
-                let (reader, writer) = stream.split();
-                let halves: Halves = (Box::new(reader), Box::new(writer));
-                self.directs.connected(replica, info, halves);
+                self.directs.connected(replica, info, stream.split());
                 self.tell(replica, told);
             }
             DirectEvent::Disconnected {

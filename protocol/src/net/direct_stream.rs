@@ -10,14 +10,15 @@ use std::{
 };
 
 use futures::{AsyncRead, AsyncWrite};
-use libp2p::Stream;
 
 use chunks::{ChunkReader, ChunkWriter};
 
 /// The stream of a direct connection: bytes both ways, in order, as fast as the slower side takes them.
 ///
 /// - What was written is on its way after a flush.
-/// - Closing sends an end mark: the other side then reads 0 bytes. It may still send itself.
+/// - Closing sends an end mark: the other side then reads 0 bytes. It may still send itself. Whoever
+///   wants to know whether the other side has *taken* everything [ends](DirectWriter::poll_end) instead,
+///   and waits for [its word](DirectReader::poll_taken).
 /// - Whoever drops it without closing leaves the other side with
 ///   [`UnexpectedEof`](io::ErrorKind::UnexpectedEof).
 /// - When the engine has the connection closed, whatever is called fails at once with
@@ -31,7 +32,14 @@ pub struct DirectReader(Arc<Shared>);
 pub struct DirectWriter(Arc<Shared>);
 
 /// Cuts a [`DirectStream`], whoever holds it.
-pub(crate) struct Cut(Weak<Shared>);
+pub struct Cut(Weak<Shared>);
+
+/// What carries it.
+trait Carrier: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Carrier for S {}
+
+type Stream = Box<dyn Carrier>;
 
 struct Shared(Mutex<State>);
 
@@ -46,7 +54,8 @@ struct State {
 
 impl DirectStream {
     /// Wraps a stream whose both sides have agreed on what it is.
-    pub(crate) fn new(stream: Stream) -> (Self, Cut) {
+    pub fn new(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> (Self, Cut) {
+        let stream: Stream = Box::new(stream);
         let shared = Arc::new(Shared(Mutex::new(State {
             stream: Some(stream),
             reader: ChunkReader::default(),
@@ -65,10 +74,40 @@ impl DirectStream {
     }
 }
 
+impl DirectReader {
+    /// Waits until the other side says that it has taken everything that was written here, to its end.
+    /// What it has sent itself is to be read to its end before.
+    pub fn poll_taken(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let state = &mut *self.0.lock();
+        let Some(stream) = &mut state.stream else {
+            return Poll::Ready(Err(cut()));
+        };
+        let polled = state.reader.poll_taken(stream, cx);
+        if polled.is_pending() {
+            state.reads.clone_from(cx.waker());
+        }
+        polled
+    }
+}
+
+impl DirectWriter {
+    /// Sends the end mark; afterwards one may still [say](Self::poll_say_taken) that all was taken.
+    pub fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0
+            .poll_write_with(cx, |writer, stream, cx| writer.poll_end(stream, cx))
+    }
+
+    /// Says that everything the other side has sent, to its end, was taken.
+    pub fn poll_say_taken(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0
+            .poll_write_with(cx, |writer, stream, cx| writer.poll_say_taken(stream, cx))
+    }
+}
+
 impl Cut {
     /// Cuts the stream. What the other side has not got by now and the transport still holds may reach
     /// it, but no end mark.
-    pub(crate) fn cut(&self) {
+    pub fn cut(&self) {
         let Some(shared) = self.0.upgrade() else {
             return;
         };

@@ -200,7 +200,12 @@ class Pipe:
             if closed.code == 1000:
                 return b""
             raise
-        return message if isinstance(message, bytes) else await self.read()
+        if not isinstance(message, bytes):
+            return await self.read()
+        if not message:
+            # Whoever asks for more has done with what came before.
+            await self._socket.send_text("taken")
+        return message
 
     async def read_all(self) -> bytes:
         """Everything that still comes."""
@@ -209,8 +214,21 @@ class Pipe:
             parts.append(part)
         return b"".join(parts)
 
+    async def finish(self) -> None:
+        """Ends, and waits until the other side has taken everything.
+
+        Read to the end before. Raises `WebSocketClosed` when the pipe was cut before.
+        """
+        await self.end()
+        try:
+            while True:
+                await self._socket.receive()
+        except WebSocketClosed as closed:
+            if closed.code != 1000:
+                raise
+
     async def close(self) -> None:
-        """Cuts the pipe unless both directions have ended."""
+        """Cuts the pipe unless it is finished."""
         await self._socket.close()
 
     async def __aenter__(self) -> Self:

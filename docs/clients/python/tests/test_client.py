@@ -201,6 +201,7 @@ class ClientTest(unittest.IsolatedAsyncioTestCase):
             await ben.write(b"thanks")
             await ben.end()
             self.assertEqual(await asyncio.wait_for(ada.read_all(), DEADLINE), b"thanks")
+            await asyncio.wait_for(asyncio.gather(ada.finish(), ben.finish()), DEADLINE)
 
     async def test_an_application_has_a_session_over_loopback(self) -> None:
         scopes = ("--scope", "read", "--scope", "online")

@@ -121,7 +121,12 @@ export class Pipe implements AsyncIterable<Buffer> {
   [Symbol.asyncIterator](): AsyncGenerator<Buffer, void, undefined>;
   /** Everything that still comes. */
   readAll(): Promise<Buffer>;
-  /** Cuts the pipe unless both directions have ended. */
+  /**
+   * Ends, and waits until the other side has taken everything. Read to the end before. Throws when the pipe
+   * was cut before.
+   */
+  finish(): Promise<void>;
+  /** Cuts the pipe unless it is finished. */
   close(): Promise<void>;
 }
 

@@ -134,7 +134,7 @@ class Reader {
 
 async function write(socket, data) {
   await new Promise((resolve, reject) => {
-    socket.send(data, { binary: true }, (error) => (error ? reject(PeerageError.broken(error)) : resolve()));
+    socket.send(data, { binary: typeof data !== "string" }, (error) => (error ? reject(PeerageError.broken(error)) : resolve()));
   });
   while (socket.bufferedAmount > MAX_BUFFERED_BYTES) await pause(5);
 }
@@ -229,9 +229,19 @@ export class Pipe {
         throw ended(this.#reader.closed);
       }
       if (!message.binary) continue;
-      if (message.data.length === 0) return;
+      if (message.data.length === 0) {
+        // Whoever asks for more has done with what came before.
+        await write(this.#socket, "taken");
+        return;
+      }
       yield message.data;
     }
+  }
+
+  async finish() {
+    await this.end();
+    while ((await this.#reader.next()) !== undefined);
+    if (this.#reader.closed.code !== REGULAR) throw ended(this.#reader.closed);
   }
 
   async readAll() {

@@ -159,7 +159,7 @@ test("direct messages go both ways", async () => {
   assert.equal((await there.receive()).data.toString(), "psst");
   await peerage.directClose(group, id);
   assert.equal(await there.receive(), undefined);
-  await Promise.all([here.close(), there.close()]);
+  await Promise.all([here.finish(), there.finish()]);
   end.abort();
   await listening;
 });

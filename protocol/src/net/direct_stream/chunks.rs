@@ -4,6 +4,10 @@
 //! A chunk is four bytes of big-endian length, then that many bytes. A chunk of length 0 is the end
 //! mark: nothing was lost. A QUIC stream whose sender vanishes or is cut ends like one that was
 //! finished, so without the mark the receiver of half a file would take it for the whole.
+//!
+//! In place of a length there may be the taken mark, once, also behind the end mark: everything up to
+//! the other side's end has been taken. Without it a sender knows that its network has the file, and
+//! nothing of who wanted it.
 
 use std::{
     io,
@@ -16,6 +20,8 @@ use futures::{AsyncRead, AsyncWrite};
 /// Longest chunk that is sent, and taken. One is held in memory by the sender.
 pub(crate) const MAX_CHUNK_BYTES: usize = 64 * 1024;
 const HEAD_BYTES: usize = 4;
+const END: u32 = 0;
+const TAKEN: u32 = u32::MAX;
 
 /// Reads what a [`ChunkWriter`] wrote.
 #[derive(Debug, Default)]
@@ -25,6 +31,8 @@ pub(super) struct ChunkReader {
     /// Bytes of the chunk under way that have not arrived.
     left: usize,
     ended: bool,
+    /// The other side has taken what we sent, to its end.
+    taken: bool,
 }
 
 impl ChunkReader {
@@ -52,27 +60,59 @@ impl ChunkReader {
                 self.left -= n;
                 return Poll::Ready(Ok(n));
             }
-            let n = ready!(Pin::new(&mut *stream).poll_read(cx, &mut self.head[self.filled..]))?;
+            match ready!(self.poll_head(stream, cx))? {
+                END => self.ended = true,
+                TAKEN if !self.taken => self.taken = true,
+                length if length as usize > MAX_CHUNK_BYTES => {
+                    return Poll::Ready(Err(no_chunk()));
+                }
+                length => self.left = length as usize,
+            }
+        }
+    }
+
+    /// Waits for the taken mark, which may come behind the end mark; what comes before the end has been
+    /// read.
+    pub(super) fn poll_taken<S: AsyncRead + Unpin>(
+        &mut self,
+        stream: &mut S,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        if !self.taken {
+            if !self.ended {
+                return Poll::Ready(Err(io::Error::other("it was not read to its end")));
+            }
+            if ready!(self.poll_head(stream, cx))? != TAKEN {
+                return Poll::Ready(Err(no_chunk()));
+            }
+            self.taken = true;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_head<S: AsyncRead + Unpin>(
+        &mut self,
+        stream: &mut S,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<u32>> {
+        while self.filled < HEAD_BYTES {
+            let rest = &mut self.head[self.filled..];
+            let n = ready!(Pin::new(&mut *stream).poll_read(cx, rest))?;
             if n == 0 {
                 return Poll::Ready(Err(cut_short()));
             }
             self.filled += n;
-            if self.filled < HEAD_BYTES {
-                continue;
-            }
-            self.filled = 0;
-            match u32::from_be_bytes(self.head) as usize {
-                0 => self.ended = true,
-                length if length > MAX_CHUNK_BYTES => {
-                    return Poll::Ready(Err(io::Error::new(
-                        io::ErrorKind::InvalidData,
-                        "the other side sent what is no chunk",
-                    )));
-                }
-                length => self.left = length,
-            }
         }
+        self.filled = 0;
+        Poll::Ready(Ok(u32::from_be_bytes(self.head)))
     }
+}
+
+fn no_chunk() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::InvalidData,
+        "the other side sent what is no chunk",
+    )
 }
 
 fn cut_short() -> io::Error {
@@ -88,6 +128,8 @@ pub(super) struct ChunkWriter {
     chunk: Vec<u8>,
     written: usize,
     ended: bool,
+    /// We have said that all was taken.
+    taken: bool,
 }
 
 impl ChunkWriter {
@@ -123,8 +165,8 @@ impl ChunkWriter {
         Pin::new(stream).poll_flush(cx)
     }
 
-    /// Sends the end mark behind everything else, and ends this direction of the stream.
-    pub(super) fn poll_close<S: AsyncWrite + Unpin>(
+    /// Sends the end mark behind everything else.
+    pub(super) fn poll_end<S: AsyncWrite + Unpin>(
         &mut self,
         stream: &mut S,
         cx: &mut Context<'_>,
@@ -134,13 +176,36 @@ impl ChunkWriter {
             self.begin(&[]);
             self.ended = true;
         }
-        ready!(self.drain(stream, cx))?;
+        self.poll_flush(stream, cx)
+    }
+
+    /// Sends the taken mark.
+    pub(super) fn poll_say_taken<S: AsyncWrite + Unpin>(
+        &mut self,
+        stream: &mut S,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        if !self.taken {
+            ready!(self.drain(stream, cx))?;
+            self.chunk.extend_from_slice(&TAKEN.to_be_bytes());
+            self.taken = true;
+        }
+        self.poll_flush(stream, cx)
+    }
+
+    /// Sends the end mark behind everything else, and ends this direction of the stream.
+    pub(super) fn poll_close<S: AsyncWrite + Unpin>(
+        &mut self,
+        stream: &mut S,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        ready!(self.poll_end(stream, cx))?;
         Pin::new(stream).poll_close(cx)
     }
 
     fn begin(&mut self, bytes: &[u8]) {
-        self.chunk
-            .extend_from_slice(&(bytes.len() as u32).to_be_bytes());
+        let length = bytes.len() as u32;
+        self.chunk.extend_from_slice(&length.to_be_bytes());
         self.chunk.extend_from_slice(bytes);
     }
 
@@ -283,6 +348,50 @@ mod tests {
             (0..3 * MAX_CHUNK_BYTES).prop_map(|n| vec![7; n]),
         ];
         proptest::collection::vec(piece, 0..6)
+    }
+
+    #[test]
+    fn the_taken_mark_comes_before_or_behind_the_end_and_once() {
+        for behind in [false, true] {
+            let mut pipe = Pipe::default();
+            let mut writer = ChunkWriter::default();
+            until_ready(|cx| writer.poll_write(&mut pipe, cx, b"what")).unwrap();
+            if !behind {
+                until_ready(|cx| writer.poll_say_taken(&mut pipe, cx)).unwrap();
+            }
+            until_ready(|cx| writer.poll_write(&mut pipe, cx, b"ever")).unwrap();
+            until_ready(|cx| writer.poll_end(&mut pipe, cx)).unwrap();
+            // Said twice, it is sent once.
+            until_ready(|cx| writer.poll_say_taken(&mut pipe, cx)).unwrap();
+            pipe.finished = true;
+
+            let (mut reader, mut buffer) = (ChunkReader::default(), [0; 64]);
+            let early = until_ready(|cx| reader.poll_taken(&mut pipe, cx));
+            assert!(early.is_err(), "nothing is skipped");
+            let mut found = Vec::new();
+            loop {
+                match until_ready(|cx| reader.poll_read(&mut pipe, cx, &mut buffer)).unwrap() {
+                    0 => break,
+                    n => found.extend_from_slice(&buffer[..n]),
+                }
+            }
+            assert_eq!(found, b"whatever");
+            until_ready(|cx| reader.poll_taken(&mut pipe, cx)).unwrap();
+        }
+        // Neither a chunk behind the end, nor an end of the stream, is the mark.
+        for rest in [&[0, 0, 0, 1, 7][..], &[0, 0, 0, 0], &[0xff], &[]] {
+            let mut bytes = vec![0; HEAD_BYTES];
+            bytes.extend_from_slice(rest);
+            let mut pipe = Pipe {
+                bytes,
+                finished: true,
+                ..Pipe::default()
+            };
+            let (mut reader, mut buffer) = (ChunkReader::default(), [0; 64]);
+            let end = until_ready(|cx| reader.poll_read(&mut pipe, cx, &mut buffer));
+            assert_eq!(end.unwrap(), 0);
+            assert!(until_ready(|cx| reader.poll_taken(&mut pipe, cx)).is_err());
+        }
     }
 
     proptest! {
