@@ -18,6 +18,11 @@ impl Failure {
         self
     }
 
+    /// Its stable code.
+    pub(super) fn code(&self) -> &str {
+        &self.0.code
+    }
+
     pub(super) fn kind(&self) -> ErrorKind {
         self.0.kind
     }

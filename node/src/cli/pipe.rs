@@ -4,6 +4,7 @@ use std::{
     io::IsTerminal,
     net::{IpAddr, SocketAddr},
     sync::Arc,
+    time::{Duration, Instant},
 };
 
 use futures::{Stream, StreamExt};
@@ -31,6 +32,11 @@ use crate::{
 
 /// Pipes that one forward keeps open at once; as many as a member may have. More wait.
 const MAX_FORWARDED: usize = 16;
+/// How long a TCP connection waits for its pipe while there are as many as there may be.
+const TURN_PATIENCE: Duration = Duration::from_secs(20);
+const TURN_PAUSE: Duration = Duration::from_millis(100);
+/// The codes that say so: here, at the other side, and of an application.
+const FULL: [&str; 3] = ["too_many_connections", "direct_busy", "quota_exceeded"];
 
 pub(super) async fn run(client: &Client, args: PipeArgs, output: Output) -> Result<(), Failure> {
     for address in args.listen.iter().chain(&args.to) {
@@ -173,19 +179,36 @@ async fn forward(
         while forwarding.try_join_next().is_some() {}
         let Ok((stream, _)) = listener.accept().await else {
             // A connection that broke before it was accepted, or no more files: others may come.
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            tokio::time::sleep(TURN_PAUSE).await;
             continue;
         };
         let (client, group, request) = (client.clone(), group.clone(), request.clone());
         forwarding.spawn(async move {
             let _place = place;
             let forwarded = async {
-                let connection = opened(&client, &group, &request).await?;
+                let connection = opened_in_turn(&client, &group, &request).await?;
                 let socket = taken(&client, &group, &connection).await?;
                 tcp(socket, stream).await
             };
             complain(forwarded.await, output);
         });
+    }
+}
+
+/// Opens a pipe; while other connections with the member take all there may be, it waits.
+async fn opened_in_turn(
+    client: &Client,
+    group: &GroupPath,
+    request: &OpenDirect,
+) -> Result<ConnectionInfo, Failure> {
+    let until = Instant::now() + TURN_PATIENCE;
+    loop {
+        match opened(client, group, request).await {
+            Err(failure) if FULL.contains(&failure.code()) && Instant::now() < until => {
+                tokio::time::sleep(TURN_PAUSE).await;
+            }
+            opened => return opened,
+        }
     }
 }
 
