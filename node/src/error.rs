@@ -422,6 +422,12 @@ pub enum Error {
         /// What is missing.
         reason: String,
     },
+    /// We were removed from the group, or have left it.
+    #[error("the membership in {group} was taken away: removed from it, or has left it")]
+    MembershipRevoked {
+        /// The group's peer name.
+        group: String,
+    },
     /// Nobody would hear of it: no other member is connected.
     #[error("no other member of {group} is connected, so nobody would hear of it")]
     NotConnected {

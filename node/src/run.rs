@@ -20,6 +20,7 @@ use peerage_protocol::{
         kad,
         translate::{Counts, Network},
     },
+    revocation::Cause,
 };
 use peerage_records::{
     codec::SignedRecord,
@@ -384,6 +385,11 @@ impl Run {
                 .effective()
                 .map(|one| (one.said().subject, one.said().before))
                 .collect(),
+            // One that is replaced goes on with its next credential, which others have for it.
+            revoked: view
+                .roster
+                .revoked(&view.gmc.subject())
+                .is_some_and(|one| one.said().cause != Cause::Replaced),
             is_creator: view.is_creator,
             // Offline nobody tells us who has gone, so nobody counts as here (GRA-007).
             present: view
