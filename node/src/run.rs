@@ -38,7 +38,7 @@ use crate::{
     command::{Command, Inspection, NetworkView, View},
     deferring::Deferring,
     direct::{Directs, Note},
-    duplicated::Duplicated,
+    duplicated::{self, Duplicated},
     event::Feeds,
     metrics::Metrics,
     storing::{Storing, Told},
@@ -81,6 +81,8 @@ pub(crate) struct Run {
     pub(crate) deferring: Deferring,
     /// When another node was last seen with our key.
     pub(crate) duplicated: Duplicated,
+    /// Other members' keys that two nodes run with, as far as the log has been told.
+    pub(crate) twins: duplicated::Told,
     /// What the metrics have been told of the network.
     pub(crate) counted: Counts,
     /// Nodes to enter the cloud through, dialled again while nobody is connected.

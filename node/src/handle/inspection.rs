@@ -20,7 +20,7 @@ use crate::{
         credentials::{self, Credential},
         disk, environment, files, folder,
         members::{self, Company},
-        open_files, port,
+        node_key, open_files, port,
         synchronisation::{self, Progress},
     },
     folder::Membership,
@@ -127,7 +127,11 @@ impl Inner {
         .await?;
         let now = self.clock.now();
         let seen = clocks(&inspection, &views, |said| said.holds(now));
-        let mut findings = vec![doctor::clock::check(now.timestamp, newest, &seen), disk];
+        let mut findings = vec![
+            node_key::check(now.timestamp, self.duplicated.last()),
+            doctor::clock::check(now.timestamp, newest, &seen),
+            disk,
+        ];
         let credentials = views
             .iter()
             .filter_map(|(_, membership, view)| credential(membership, view.as_ref()))
