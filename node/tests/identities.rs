@@ -287,6 +287,18 @@ fn a_friendly_name_is_reset_by_none_and_by_an_empty_one() {
 }
 
 #[test]
+fn asking_for_a_card_makes_no_identity() {
+    let place = Place::new();
+    let _daemon = place.start();
+    let shown = place.fails(["id", "show"]);
+    assert_eq!(place.fails(["id", "card"]), shown);
+    assert_eq!(shown.1["code"], "identity_not_found");
+    let next = shown.1["next_step"].as_str().unwrap();
+    assert!(next.contains("peerage id new"), "{next}");
+    assert_eq!(place.json(["status"])["identities"], 0);
+}
+
+#[test]
 fn names_have_their_lengths_on_the_api_too() {
     let place = Place::new();
     let _daemon = place.start();
