@@ -400,6 +400,17 @@ fn an_export_is_written_once_for_its_owner_and_read_back() {
     );
     let (code, problem) = here.fails(with_secret(&["id", "export", "Ada", "--out", out_text]));
     assert_eq!((code, &problem["code"]), (2, &Value::from("invalid_input")));
+    let again = here.path().join("again.pem");
+    let exported = here.run(with_secret(&[
+        "id",
+        "export",
+        "Ada",
+        "--out",
+        again.to_str().unwrap(),
+    ]));
+    assert!(exported.status.success());
+    let warned = String::from_utf8(exported.stderr).unwrap();
+    assert!(warned.contains("at least 8 characters"), "{warned}");
     daemon.terminate();
     let _daemon = there.start();
     let imported = there.json(with_secret(&["id", "import", out_text]));
