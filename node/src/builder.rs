@@ -145,6 +145,7 @@ impl Builder {
         let mut run = Run {
             deferring: deferring.clone(),
             duplicated: duplicated.clone(),
+            twins: Default::default(),
             engine: Engine::new(peer, boot, seed),
             network,
             clock: clock.clone(),

@@ -23,7 +23,7 @@ use peerage_records::{
 };
 use tokio::sync::oneshot;
 
-use crate::{event::Origin, watch::Watch};
+use crate::{Error, Result, event::Origin, watch::Watch};
 
 /// One request; the sender waits for the reply.
 #[derive(Debug)]
@@ -107,6 +107,8 @@ pub(crate) struct View {
     pub(crate) applied: u64,
     /// Of each identity with revoked credentials: new ones must not be issued before this.
     pub(crate) revoked_before: BTreeMap<IdentityKey, Timestamp>,
+    /// Whether our membership was taken away, as far as is known here.
+    pub(crate) revoked: bool,
     pub(crate) is_creator: bool,
     /// The nodes that are present now, by member.
     pub(crate) present: Vec<(IdentityKey, Seen)>,
@@ -114,6 +116,21 @@ pub(crate) struct View {
     pub(crate) attributes: Option<String>,
     /// Whether it was restored from a backup and waits to be brought up to date.
     pub(crate) behind: bool,
+}
+
+impl View {
+    /// Refuses what only a member can do, by what decides about its records too.
+    ///
+    /// # Errors
+    /// When our membership was taken away.
+    pub(crate) fn check_member(&self) -> Result<()> {
+        match self.revoked {
+            true => Err(Error::MembershipRevoked {
+                group: self.gmc.root().name().to_string(),
+            }),
+            false => Ok(()),
+        }
+    }
 }
 
 /// The network at one moment.

@@ -16,6 +16,7 @@ pub mod environment;
 pub mod files;
 pub mod folder;
 pub mod members;
+pub mod node_key;
 pub mod open_files;
 pub mod port;
 pub mod socket;

@@ -402,7 +402,7 @@ pub enum Error {
         id: ConnectionId,
     },
     /// A pipe broke before both sides had ended: what came is not all.
-    #[error("the pipe was cut before its end: {reason}")]
+    #[error("the pipe was cut before its end: {}", how_cut(reason))]
     DirectCut {
         /// What is known of it.
         reason: String,
@@ -421,6 +421,12 @@ pub enum Error {
     NotAuthorised {
         /// What is missing.
         reason: String,
+    },
+    /// We were removed from the group, or have left it.
+    #[error("the membership in {group} was taken away: removed from it, or has left it")]
+    MembershipRevoked {
+        /// The group's peer name.
+        group: String,
     },
     /// Nobody would hear of it: no other member is connected.
     #[error("no other member of {group} is connected, so nobody would hear of it")]
@@ -651,6 +657,14 @@ fn holder(pid: Option<u32>) -> String {
         .unwrap_or_default()
 }
 
+/// The daemon knows no more of it than that it happened.
+fn how_cut(reason: &str) -> &str {
+    match reason {
+        "" | "cut" => "the other side, or its node, cut it",
+        reason => reason,
+    }
+}
+
 fn perhaps(near: &[&str]) -> String {
     match near {
         [] => String::new(),
@@ -687,6 +701,19 @@ mod tests {
         );
         let error = Error::io("/x", io::ErrorKind::PermissionDenied.into());
         assert_eq!(error.full_text(), error.to_string());
+    }
+
+    #[test]
+    fn a_pipe_that_was_cut_says_by_whom() {
+        let text = |reason: &str| {
+            let reason = reason.to_owned();
+            Error::DirectCut { reason }.to_string()
+        };
+        assert_eq!(
+            text("cut"),
+            "the pipe was cut before its end: the other side, or its node, cut it"
+        );
+        assert!(text("reading the TCP connection: x").ends_with(": x"));
     }
 
     #[test]

@@ -20,6 +20,7 @@ use peerage_protocol::{
         kad,
         translate::{Counts, Network},
     },
+    revocation::Cause,
 };
 use peerage_records::{
     codec::SignedRecord,
@@ -37,7 +38,7 @@ use crate::{
     command::{Command, Inspection, NetworkView, View},
     deferring::Deferring,
     direct::{Directs, Note},
-    duplicated::Duplicated,
+    duplicated::{self, Duplicated},
     event::Feeds,
     metrics::Metrics,
     storing::{Storing, Told},
@@ -80,6 +81,8 @@ pub(crate) struct Run {
     pub(crate) deferring: Deferring,
     /// When another node was last seen with our key.
     pub(crate) duplicated: Duplicated,
+    /// Other members' keys that two nodes run with, as far as the log has been told.
+    pub(crate) twins: duplicated::Told,
     /// What the metrics have been told of the network.
     pub(crate) counted: Counts,
     /// Nodes to enter the cloud through, dialled again while nobody is connected.
@@ -384,6 +387,11 @@ impl Run {
                 .effective()
                 .map(|one| (one.said().subject, one.said().before))
                 .collect(),
+            // One that is replaced goes on with its next credential, which others have for it.
+            revoked: view
+                .roster
+                .revoked(&view.gmc.subject())
+                .is_some_and(|one| one.said().cause != Cause::Replaced),
             is_creator: view.is_creator,
             // Offline nobody tells us who has gone, so nobody counts as here (GRA-007).
             present: view

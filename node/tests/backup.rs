@@ -14,7 +14,7 @@ use peerage::{
     GroupHandle, Node, Settings,
     backup::{RestoreOptions, restore, verify},
     clock::Clock,
-    model::EventKind,
+    model::{Check, EventKind, Finding, Level},
 };
 use peerage_records::{id::RecordId, record::RecordUpdate};
 use zeroize::Zeroizing;
@@ -214,12 +214,28 @@ async fn n17_a_node_key_on_two_machines_is_noticed_by_them_and_by_others() {
     let warned = eventually("a twin to notice", async || {
         for node in [&ben.home.node, &twin] {
             if node.status().await.unwrap().key_used_elsewhere.is_some() {
-                return Some(node.metrics());
+                return Some(node.clone());
             }
         }
         None
     })
     .await;
+    let about_key = |findings: Vec<Finding>| {
+        let mut of_key = findings
+            .into_iter()
+            .filter(|found| found.check == Check::NodeKey);
+        of_key.next().unwrap()
+    };
+    for found in [
+        about_key(warned.status().await.unwrap().warnings),
+        about_key(warned.doctor().await.unwrap().findings),
+    ] {
+        assert_eq!(found.level, Level::Problem);
+        assert!(found.next_step.unwrap().contains("--new-node-key"));
+    }
+    let theirs = about_key(ada.home.node.doctor().await.unwrap().findings);
+    assert_eq!(theirs.level, Level::Ok);
+    let warned = warned.metrics();
     assert!(warned.contains("peerage_node_duplicated_total{whose=\"ours\"}"));
     assert!(ada.home.node.metrics().contains("{whose=\"theirs\"}"));
     twin.shutdown().await.unwrap();

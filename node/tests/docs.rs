@@ -15,6 +15,7 @@ use peerage::{
     ErrorKind,
     cli::args::Cli,
     error::catalogue::{self, Here},
+    model::EventKind,
 };
 use serde_json::Value;
 
@@ -292,6 +293,27 @@ fn the_api_is_documented_as_it_is() {
         .unwrap();
     }
     check("api.md", &text);
+}
+
+/// The table of events is written by hand, and must not forget one.
+#[test]
+fn every_kind_of_event_is_in_the_table_of_events() {
+    let page = include_str!("../../docs/api.md");
+    let (_, table) = page.split_once("| kind | number | fields").unwrap();
+    let rows: Vec<Vec<&str>> = table
+        .lines()
+        .skip(2)
+        .take_while(|line| line.starts_with('|'))
+        .map(|line| line.split('|').map(str::trim).collect())
+        .collect();
+    for kind in EventKind::ALL {
+        let name = format!("`{}`", kind.as_str());
+        let row = rows.iter().find(|row| row[1].contains(&name));
+        let row = row.unwrap_or_else(|| panic!("{name} is not in docs/api.md"));
+        if let Some(number) = kind.number() {
+            assert_eq!(row[2], number.to_string(), "{name}");
+        }
+    }
 }
 
 /// A command without a request would be something that only people can do.

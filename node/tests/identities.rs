@@ -287,6 +287,18 @@ fn a_friendly_name_is_reset_by_none_and_by_an_empty_one() {
 }
 
 #[test]
+fn asking_for_a_card_makes_no_identity() {
+    let place = Place::new();
+    let _daemon = place.start();
+    let shown = place.fails(["id", "show"]);
+    assert_eq!(place.fails(["id", "card"]), shown);
+    assert_eq!(shown.1["code"], "identity_not_found");
+    let next = shown.1["next_step"].as_str().unwrap();
+    assert!(next.contains("peerage id new"), "{next}");
+    assert_eq!(place.json(["status"])["identities"], 0);
+}
+
+#[test]
 fn names_have_their_lengths_on_the_api_too() {
     let place = Place::new();
     let _daemon = place.start();
@@ -388,6 +400,17 @@ fn an_export_is_written_once_for_its_owner_and_read_back() {
     );
     let (code, problem) = here.fails(with_secret(&["id", "export", "Ada", "--out", out_text]));
     assert_eq!((code, &problem["code"]), (2, &Value::from("invalid_input")));
+    let again = here.path().join("again.pem");
+    let exported = here.run(with_secret(&[
+        "id",
+        "export",
+        "Ada",
+        "--out",
+        again.to_str().unwrap(),
+    ]));
+    assert!(exported.status.success());
+    let warned = String::from_utf8(exported.stderr).unwrap();
+    assert!(warned.contains("at least 8 characters"), "{warned}");
     daemon.terminate();
     let _daemon = there.start();
     let imported = there.json(with_secret(&["id", "import", out_text]));

@@ -25,7 +25,7 @@ use peerage::{
     api::Server,
     clock::Clock,
     doctor::{bootstrap, disk},
-    model::{Check, DoctorReport, Finding, Level, LinkDirection, Validity},
+    model::{Check, ConnectionKind, DoctorReport, Finding, Level, LinkDirection, Validity},
 };
 use peerage_protocol::admission::is_chooser;
 use serde_json::Value;
@@ -519,6 +519,13 @@ async fn graph_has_both_ends(one: &GroupHandle, other: &GroupHandle) {
         .await;
         assert!(graph.nodes[0].local && !graph.nodes[1].local);
         assert!(graph.links[0].address.as_deref().unwrap().contains("/udp/"));
+        let near = group.connections(Some(ConnectionKind::Neighbour)).await;
+        let near = &near.unwrap()[0];
+        let inbound = graph.links[0].direction == LinkDirection::Inbound;
+        assert_eq!(
+            (near.incoming, &near.since),
+            (inbound, &graph.links[0].since)
+        );
         graphs.push(graph);
     }
     let [a, b] = [&graphs[0].links[0], &graphs[1].links[0]];

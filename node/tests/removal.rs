@@ -10,9 +10,9 @@ use nodes::{
     texts, told,
 };
 use peerage::{
-    CredentialOptions, GroupHandle, InviteOptions, RemoveOptions,
+    CredentialOptions, DirectTarget, GroupHandle, InviteOptions, RemoveOptions,
     clock::Clock,
-    model::{EventKind, GroupStatus},
+    model::{EventKind, GroupStatus, Validity},
 };
 use peerage_protocol::{audit::Bundle, group::Role};
 
@@ -212,6 +212,39 @@ async fn who_leaves_is_out_and_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_is_no_member_any_more_is_told_so_wherever_it_asks() {
+    let mut members = gathering(2, &Clock::system()).await;
+    let [ada, ben] = &mut members[..] else {
+        unreachable!("two were asked for")
+    };
+    knows(&ben.group, 2).await;
+    assert!(!ben.group.info().await.unwrap().revoked);
+    let adas = name_of(&ada.home).await;
+    // Who leaves knows it for certain; who is removed may be cut before it hears of it.
+    ben.group.leave("").await.unwrap();
+
+    for restarted in [false, true] {
+        if restarted {
+            ben.home.restart().await;
+            let chess = ada.group.name();
+            ben.group = ben.home.node.open_group(chess, None).await.unwrap();
+        }
+        let group = &ben.group;
+        assert!(group.info().await.unwrap().revoked);
+        let memberships = ben.home.node.memberships().await.unwrap();
+        assert_eq!(memberships[0].memberships[0].validity, Validity::Revoked);
+        let direct = group.open_direct(DirectTarget::to(&adas)).await;
+        let published = group
+            .publish(nodes::note(&Clock::system(), "late", nodes::DAY))
+            .await;
+        for code in [code(group.connect().await), code(direct), code(published)] {
+            assert_eq!(code, "membership_revoked");
+        }
+    }
+    assert!(!ada.group.info().await.unwrap().revoked);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_member_that_was_only_told_of_is_listed_and_not_online() {
     let members = gathering(2, &Clock::system()).await;
     let [ada, ben] = &members[..] else {
@@ -260,19 +293,21 @@ async fn nobody_leaves_without_being_heard() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_was_removed_is_refused_and_the_others_hear_that_it_tries() {
-    let members = gathering(2, &Clock::system()).await;
-    let [ada, ben] = &members[..] else {
+    let mut members = gathering(2, &Clock::system()).await;
+    let [ada, ben] = &mut members[..] else {
         unreachable!("two were asked for")
     };
     knows(&ada.group, 2).await;
     let bens = name_of(&ben.home).await;
     let mut heard = ada.group.events(None).await.unwrap();
+    // Who knows that it was removed does not try.
+    ben.home.node.shutdown().await.unwrap();
+    alone(&ada.group).await;
     ada.group
         .remove_member(&bens, RemoveOptions::default())
         .await
         .unwrap();
-    alone(&ben.group).await;
-    ben.group.connect().await.unwrap();
+    ben.home.restart().await;
     let event = told(&mut heard, "a refusal", |event| {
         event.kind == EventKind::AdmissionRefused
     })

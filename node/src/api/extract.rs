@@ -32,7 +32,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
                 })
             }
             Err(JsonRejection::MissingJsonContentType(_)) => Err(Error::NotJson),
-            Err(rejection) => Err(Error::invalid("body", rejection.body_text())),
+            Err(rejection) => Err(Error::invalid("body", plain(&rejection.body_text()))),
         }
     }
 }
@@ -47,7 +47,7 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Names<T
         Path::from_request_parts(parts, state)
             .await
             .map(|Path(value)| Self(value))
-            .map_err(|rejection| Error::invalid("path", rejection.body_text()))
+            .map_err(|rejection| Error::invalid("path", plain(&rejection.body_text())))
     }
 }
 
@@ -61,7 +61,31 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asked<T> {
         Query::from_request_parts(parts, state)
             .await
             .map(|Query(value)| Self(value))
-            .map_err(|rejection| Error::invalid("query", rejection.body_text()))
+            .map_err(|rejection| Error::invalid("query", plain(&rejection.body_text())))
+    }
+}
+
+/// What the web library says is wrong, without the words by which it tells where: those are its own.
+fn plain(text: &str) -> String {
+    const BEGINNINGS: [(&str, &str); 4] = [
+        (
+            "Failed to deserialize the JSON body into the target type: ",
+            "",
+        ),
+        (
+            "Failed to parse the request body as JSON: ",
+            "is not JSON: ",
+        ),
+        ("Failed to deserialize query string: ", ""),
+        ("Invalid URL: ", ""),
+    ];
+    let found = BEGINNINGS
+        .iter()
+        .find_map(|(theirs, ours)| Some(format!("{ours}{}", text.strip_prefix(theirs)?)));
+    let text = found.unwrap_or_else(|| text.to_owned());
+    match text.starts_with("Invalid UTF-8") {
+        true => "is not UTF-8".to_owned(),
+        false => text,
     }
 }
 
@@ -147,5 +171,63 @@ impl IntoResponse for Problem {
             .map(|seconds| [(header::RETRY_AFTER, seconds.to_string())]);
         let content_type = [(header::CONTENT_TYPE, "application/problem+json")];
         (status, again, content_type, Json(self)).into_response()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::{
+        body::Body as Content,
+        http::{self, Uri},
+    };
+
+    use super::*;
+
+    async fn refused(body: &str) -> String {
+        let request = http::Request::builder()
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Content::from(body.to_owned()))
+            .unwrap();
+        match Body::<WhichPage>::from_request(request, &()).await {
+            Ok(_) => panic!("it was taken"),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_wrong_with_a_request_is_said_without_the_words_of_the_library() {
+        let text = refused("{\"limt\":1}").await;
+        assert!(
+            text.starts_with("body: limt: unknown field `limt`"),
+            "{text}"
+        );
+        let text = refused("{").await;
+        assert!(text.starts_with("body: is not JSON: "), "{text}");
+        let uri: Uri = "/x?limt=1".parse().unwrap();
+        let (mut parts, ()) = http::Request::builder()
+            .uri(uri)
+            .body(())
+            .unwrap()
+            .into_parts();
+        match Asked::<WhichPage>::from_request_parts(&mut parts, &()).await {
+            Ok(_) => panic!("it was taken"),
+            Err(error) => {
+                let text = error.to_string();
+                assert!(text.starts_with("query: "), "{text}");
+                assert!(!text.contains("Failed"), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_path_that_is_no_text_is_said_to_be_none() {
+        for said in [
+            "Invalid URL: Invalid UTF-8 in `group`",
+            "Invalid UTF-8 in `group`",
+        ] {
+            assert_eq!(plain(said), "is not UTF-8");
+        }
+        assert_eq!(plain("Invalid URL: no number"), "no number");
+        assert_eq!(plain("something else"), "something else");
     }
 }

@@ -52,11 +52,13 @@ pub(super) async fn default(State(api): State<Api>) -> Result<Json<IdentityInfo>
     api.node.identity(None).await.map(Json)
 }
 
-/// The card of the identity used when none is named; makes that identity if there is none at all
+/// The card of the identity used when none is named
 #[utoipa::path(get, path = "/v1/identity/card", tag = "identities",
     responses((status = 200, body = CardText), (status = "default", description = "an error", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn default_card(State(api): State<Api>) -> Result<Json<CardText>, Error> {
-    Ok(Json(card_text(&api.node.card(None).await?)))
+    // Asking must not make an identity without a name, which would be the default for ever.
+    let default = api.node.identity(None).await?.name;
+    Ok(Json(card_text(&api.node.card(Some(&default)).await?)))
 }
 
 /// Bring back an exported identity

@@ -6,9 +6,9 @@
 //! revoked, so none is good any more.
 
 use std::{
-    fs::{self, DirBuilder, File},
+    fs::{self, DirBuilder, File, Permissions},
     io,
-    os::unix::fs::DirBuilderExt,
+    os::unix::fs::{DirBuilderExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -91,6 +91,8 @@ pub fn restore(
     fs::create_dir_all(parent).map_err(|error| Error::io(parent, error))?;
     let staging = tempfile::Builder::new()
         .prefix(".peerage-restore-")
+        // It becomes the data folder, which is ours alone.
+        .permissions(Permissions::from_mode(0o700))
         .tempdir_in(parent)
         .map_err(|error| Error::io(parent, error))?;
     let manifest = unpack(path, passphrase, staging.path(), options, now, progress)?;

@@ -1,6 +1,6 @@
 //! Archives that no backup has made.
 
-use std::{fs, io::Write, path::Path};
+use std::{fs, io::Write, os::unix::fs::PermissionsExt, path::Path};
 
 use tar::{EntryType, Header};
 
@@ -265,6 +265,23 @@ fn a_folder_that_cannot_be_put_aside_stays_as_it_is() {
     let aside = restored.put_aside.unwrap();
     assert_eq!(fs::read(aside.join("node.key")).unwrap(), b"mine");
     assert_eq!(names(base.path()).len(), 4, "nothing else is beside them");
+}
+
+#[test]
+fn what_is_restored_is_ours_alone() {
+    let base = tempfile::tempdir().unwrap();
+    let file = base.path().join("good.backup");
+    sealed_file(&file, &archive_of(&[("format", FORMAT_FILE)]));
+    let target = base.path().join("data");
+    // In the place of nothing, and of a folder that others may read.
+    for _ in 0..2 {
+        forced(&file, &target).unwrap();
+        let mode = fs::metadata(&target).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+        let found = crate::doctor::folder::check(&target);
+        assert_eq!(found.level, crate::model::Level::Ok, "{found:?}");
+        fs::set_permissions(&target, fs::Permissions::from_mode(0o755)).unwrap();
+    }
 }
 
 #[test]

@@ -77,14 +77,26 @@ pub(super) async fn run(
                     format!("\nthe earlier folder is now {}", path.display())
                 });
                 let tokens = void_tokens(&restored.applications);
+                let key = kept_key(&restored.manifest.node, new_node_key);
                 format!(
-                    "{}\n\nrestored to {}{aside}{tokens}\nstart it with: peerage --data-dir {} up\nits groups change nothing that is there before they have met another member",
+                    "{}\n\nrestored to {}{aside}{tokens}{key}\nstart it with: peerage --data-dir {} up\nits groups change nothing that is there before they have met another member",
                     contents(&restored.manifest),
                     restored.data_dir.display(),
                     restored.data_dir.display(),
                 )
             })
         }
+    }
+}
+
+/// That the node of this key must not run twice, if the key was kept.
+fn kept_key(node: &str, new_node_key: bool) -> String {
+    match new_node_key {
+        true => String::new(),
+        false => format!(
+            "\nit has the key of the node it was made of ({}): that node must not run any more; if it does, restore with --new-node-key",
+            harmless(node)
+        ),
     }
 }
 
@@ -107,7 +119,7 @@ async fn create(
     output: Output,
 ) -> Result<(), Failure> {
     must_be_new(out)?;
-    let passphrase = input::passphrase(passphrase_file, Ask::Twice)?;
+    let passphrase = input::new_passphrase(passphrase_file, output)?;
     let request = ExportRequest {
         passphrase: passphrase.as_str().to_owned(),
     };
@@ -200,6 +212,16 @@ fn contents(manifest: &Manifest) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_keeps_the_key_of_a_node_is_told_not_to_run_it_twice() {
+        assert_eq!(kept_key("12D3", true), "");
+        let text = kept_key("12D3", false);
+        assert!(
+            text.contains("(12D3): that node must not run") && text.ends_with("--new-node-key"),
+            "{text}"
+        );
+    }
 
     #[test]
     fn who_restores_applications_is_told_how_to_give_them_tokens() {

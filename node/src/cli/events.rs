@@ -173,5 +173,59 @@ pub(super) fn event_line(event: &GroupEvent) -> String {
     for text in event.detail.as_deref().into_iter().chain(text) {
         line.push_str(&format!(" {}", harmless(text)));
     }
+    for more in particulars(event) {
+        line.push_str(&format!(" {}", harmless(&more)));
+    }
     line.trim_end().to_owned()
+}
+
+/// What the detail of an event does not say already.
+fn particulars(event: &GroupEvent) -> Vec<String> {
+    let detail = event.detail.as_deref().unwrap_or_default();
+    let unsaid = |text: &&str| !detail.contains(*text);
+    let member = event.member.as_deref().filter(unsaid);
+    let reason = event.reason.as_deref().filter(unsaid);
+    let named = |name, value: Option<&str>| value.map(|value| format!("{name} {value}"));
+    [
+        member.map(ToOwned::to_owned),
+        named("connection", event.connection.as_deref()),
+        reason.map(|reason| format!("({reason})")),
+        named("next", event.next.as_deref()),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::EventKind;
+
+    #[test]
+    fn a_line_tells_who_which_and_why() {
+        let failed = GroupEvent {
+            at: "2026-01-02T03:04:05.000Z".to_owned(),
+            member: Some("ben".to_owned()),
+            connection: Some("7".to_owned()),
+            reason: Some("refused".to_owned()),
+            next: Some("8".to_owned()),
+            ..GroupEvent::of(EventKind::DirectFailed)
+        };
+        let line = event_line(&failed);
+        assert!(
+            line.ends_with("direct_failed          ben connection 7 (refused) next 8"),
+            "{line}"
+        );
+        let removed = GroupEvent {
+            detail: Some("ben by ada: spam".to_owned()),
+            reason: Some("spam".to_owned()),
+            ..failed
+        };
+        let line = event_line(&removed);
+        assert!(
+            line.ends_with(" ben by ada: spam connection 7 next 8"),
+            "{line}"
+        );
+    }
 }

@@ -228,14 +228,19 @@ fn group_rows(group: &GroupInfo) -> Vec<(&'static str, String)> {
         ("cloud", group.cloud.clone()),
         ("group key", yes(group.group_key)),
         ("behind a backup", yes(group.behind)),
-        (
-            "valid until",
-            group
-                .valid_until
-                .as_deref()
-                .map_or_else(|| "for ever".to_owned(), short_time),
-        ),
+        ("valid until", valid_until(group)),
     ]
+}
+
+fn valid_until(group: &GroupInfo) -> String {
+    if group.revoked {
+        return "revoked: removed from the group, or has left it; ask an administrator for a new invitation"
+            .to_owned();
+    }
+    group
+        .valid_until
+        .as_deref()
+        .map_or_else(|| "for ever".to_owned(), short_time)
 }
 
 fn neighbour_table(neighbours: &[NeighbourInfo]) -> String {

@@ -77,7 +77,7 @@ async fn export(
 ) -> Result<(), Failure> {
     must_be_new(out)?;
     let path = client.group(group).await?.below("/key/export");
-    let passphrase = input::passphrase(passphrase_file, Ask::Twice)?;
+    let passphrase = input::new_passphrase(passphrase_file, output)?;
     let request = ExportRequest {
         passphrase: passphrase.as_str().to_owned(),
     };

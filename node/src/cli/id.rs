@@ -128,7 +128,7 @@ async fn export(
     output: Output,
 ) -> Result<(), Failure> {
     must_be_new(out)?;
-    let passphrase = input::passphrase(passphrase_file, Ask::Twice)?;
+    let passphrase = input::new_passphrase(passphrase_file, output)?;
     let request = ExportRequest {
         passphrase: passphrase.as_str().to_owned(),
     };

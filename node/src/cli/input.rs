@@ -9,7 +9,7 @@ use std::{
 use peerage_protocol::{invitation::Invitation, wire::direct::MAX_DIRECT_MESSAGE_BYTES};
 use zeroize::Zeroizing;
 
-use super::failure::Failure;
+use super::{failure::Failure, output::Output};
 use crate::{Error, settings::MAX_PASSPHRASE_BYTES};
 
 /// At most this much text: an invitation needs half.
@@ -17,6 +17,9 @@ const MAX_TEXT_BYTES: u64 = 64 * 1024;
 
 /// At most this much content; the daemon refuses more than 48 KiB.
 const MAX_CONTENT_BYTES: u64 = 96 * 1024;
+
+/// A passphrase of fewer characters is warned of.
+const SHORT_PASSPHRASE: usize = 8;
 
 /// The text itself when it is a `peerage:` URI, else that of a file or of standard input.
 pub(super) fn text(argument: &str) -> Result<String, Failure> {
@@ -72,6 +75,26 @@ pub(super) fn passphrase(file: Option<&Path>, ask: Ask) -> Result<Zeroizing<Stri
         return Err(Error::invalid("passphrase", "the two differ").into());
     }
     Ok(given)
+}
+
+/// A passphrase for something that leaves the node, asked for twice. The original takes any, so a short
+/// one is only spoken of.
+pub(super) fn new_passphrase(
+    file: Option<&Path>,
+    output: Output,
+) -> Result<Zeroizing<String>, Failure> {
+    let given = passphrase(file, Ask::Twice)?;
+    if output == Output::Text && is_short(&given) {
+        eprintln!(
+            "warning: the passphrase is short and soon guessed by whoever has the file; take one of at least {SHORT_PASSPHRASE} characters"
+        );
+    }
+    Ok(given)
+}
+
+/// An empty one is refused anyway.
+fn is_short(passphrase: &str) -> bool {
+    (1..SHORT_PASSPHRASE).contains(&passphrase.chars().count())
 }
 
 /// The password of a group, from the first line of a file or of standard input.
@@ -130,4 +153,22 @@ fn read(path: &Path, limit_bytes: u64) -> Result<Vec<u8>, Failure> {
         return Err(Error::invalid("file", reason).into());
     }
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_passphrase_is_short_below_eight_characters() {
+        for (text, short) in [
+            ("", false),
+            ("1", true),
+            ("sieben7", true),
+            ("zw\u{f6}lf12", true),
+            ("onions!!", false),
+        ] {
+            assert_eq!(is_short(text), short, "{text}");
+        }
+    }
 }

@@ -40,7 +40,7 @@ pub(super) async fn export_config(
 ) -> Result<(), Failure> {
     must_be_new(&args.out)?;
     let path = client.group(&GroupArg::from(args.group)).await?;
-    let passphrase = input::passphrase(args.passphrase_file.as_deref(), Ask::Twice)?;
+    let passphrase = input::new_passphrase(args.passphrase_file.as_deref(), output)?;
     let request = ExportRequest {
         passphrase: passphrase.as_str().to_owned(),
     };

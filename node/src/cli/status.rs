@@ -102,11 +102,18 @@ fn standing_table(groups: &[GroupInfo]) -> String {
                 group.members.to_string(),
                 group.records.to_string(),
                 yes(group.synchronised),
-                remaining(group.valid_until.as_deref()),
+                membership(group),
             ]
         }),
         "no group yet; make one with: peerage group create --friendly-name NAME",
     )
+}
+
+fn membership(group: &GroupInfo) -> String {
+    match group.revoked {
+        true => "revoked".to_owned(),
+        false => remaining(group.valid_until.as_deref()),
+    }
 }
 
 /// How long a membership still lasts by this computer's clock.
@@ -146,5 +153,37 @@ fn running(seconds: u64) -> String {
         60..3_600 => format!("for {} min", seconds / 60),
         3_600..86_400 => format!("for {} h {} min", seconds / 3_600, seconds % 3_600 / 60),
         _ => format!("for {} d {} h", seconds / 86_400, seconds % 86_400 / 3_600),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::GroupStatus;
+
+    #[test]
+    fn a_membership_that_was_taken_away_does_not_last() {
+        let mut group = GroupInfo {
+            name: String::new(),
+            id: String::new(),
+            friendly_name: String::new(),
+            comment: String::new(),
+            identity: String::new(),
+            role: String::new(),
+            status: GroupStatus::Listening,
+            synchronised: true,
+            neighbours: 0,
+            members: 1,
+            records: 0,
+            valid_until: Some("3000-01-01T00:00:00Z".to_owned()),
+            cloud: String::new(),
+            group_key: false,
+            behind: false,
+            revoked: false,
+            outcome: None,
+        };
+        assert!(membership(&group).ends_with(" left"));
+        group.revoked = true;
+        assert_eq!(membership(&group), "revoked");
     }
 }

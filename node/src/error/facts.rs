@@ -72,6 +72,7 @@ impl Error {
             Self::NodeNotFound { .. } => &catalogue::NODE_NOT_FOUND,
             Self::Properties(error) => conversions::properties(error),
             Self::NotAuthorised { .. } => &catalogue::NOT_AUTHORISED,
+            Self::MembershipRevoked { .. } => &catalogue::MEMBERSHIP_REVOKED,
             Self::NotConnected { .. } => &catalogue::NOT_CONNECTED,
             Self::NotRemovable(error) => conversions::removal(error),
             Self::Gmc(error) => conversions::gmc(error),

@@ -85,12 +85,17 @@ impl GroupHandle {
     /// [`close`](Self::close); for an [`Application`](crate::Application) as long as it is attached.
     ///
     /// # Errors
-    /// [`Error::GroupInUse`] when another identity of this node is online in the same group, and
-    /// when our membership is not valid now.
+    /// [`Error::GroupInUse`] when another identity of this node is online in the same group,
+    /// [`Error::MembershipRevoked`] when our membership was taken away, and when it is not valid now.
     pub async fn connect(&self) -> Result<()> {
         let handle = self.clone();
         undivided(async move {
             let turn = handle.turn().await?;
+            handle.inner.ensure_open(handle.replica, &turn).await?;
+            // Nobody lets in who was removed: it would look for members in vain.
+            if let Some(view) = handle.inner.view(handle.replica).await? {
+                view.check_member()?;
+            }
             handle.inner.connect(handle.replica, &turn).await?;
             if handle.held.is_none() {
                 handle
@@ -244,6 +249,7 @@ impl GroupHandle {
             group_key: membership.group_key.is_some(),
             outcome: None,
             behind: view.as_ref().is_some_and(|view| view.behind),
+            revoked: view.as_ref().is_some_and(|view| view.revoked),
         })
     }
 

@@ -99,7 +99,7 @@ impl Node {
     }
 
     /// The public half of an identity, to be given to whoever is to invite it. Without a name and
-    /// without any identity, the default identity is made (GRP-025).
+    /// without any identity, the default identity is made (GRP-025); the local API does not do that.
     ///
     /// # Errors
     /// When there is no such identity.

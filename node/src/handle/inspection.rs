@@ -1,6 +1,9 @@
 //! Looking at a node and its groups: memberships, links, who answers, and what is wrong.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use futures::{FutureExt, StreamExt, future::select_ok, stream};
 use libp2p::{Multiaddr, PeerId, multiaddr::Protocol};
@@ -17,7 +20,7 @@ use crate::{
         credentials::{self, Credential},
         disk, environment, files, folder,
         members::{self, Company},
-        open_files, port,
+        node_key, open_files, port,
         synchronisation::{self, Progress},
     },
     folder::Membership,
@@ -43,6 +46,13 @@ impl Node {
     /// When the node has shut down, or a certificate that is kept does not verify.
     pub async fn memberships(&self) -> Result<Vec<IdentityMemberships>> {
         let known = self.inner.held()?;
+        let mut revoked = BTreeSet::new();
+        for (replica, _) in known.memberships() {
+            let view = self.inner.view(*replica).await?;
+            if view.is_some_and(|view| view.revoked) {
+                revoked.insert(*replica);
+            }
+        }
         let mut all = Vec::new();
         for identity in known.identities() {
             let info = known.info(identity)?;
@@ -50,7 +60,10 @@ impl Node {
                 .memberships()
                 .filter(|(_, membership)| membership.identity == *identity.name());
             let mut memberships = of_identity
-                .map(|(_, membership)| self.inner.membership_info(membership))
+                .map(|(replica, membership)| {
+                    let revoked = revoked.contains(replica);
+                    self.inner.membership_info(membership, revoked)
+                })
                 .collect::<Result<Vec<_>>>()?;
             memberships.sort_by(|a, b| a.name.cmp(&b.name));
             all.push(IdentityMemberships {
@@ -114,15 +127,21 @@ impl Inner {
         .await?;
         let now = self.clock.now();
         let seen = clocks(&inspection, &views, |said| said.holds(now));
-        let mut findings = vec![doctor::clock::check(now.timestamp, newest, &seen), disk];
+        let mut findings = vec![
+            node_key::check(now.timestamp, self.duplicated.last()),
+            doctor::clock::check(now.timestamp, newest, &seen),
+            disk,
+        ];
         let credentials = views
             .iter()
             .filter_map(|(_, membership, view)| credential(membership, view.as_ref()))
             .collect::<Vec<_>>();
         findings.extend(credentials::check(now.timestamp, &credentials));
+        // Who is no member any more finds nobody; what is wrong has been said.
         let open = || {
             views.iter().filter_map(|(replica, membership, view)| {
-                Some((replica, membership, view.as_ref()?))
+                let view = view.as_ref().filter(|view| !view.revoked)?;
+                Some((replica, membership, view))
             })
         };
         let company: Vec<Company> = open()
@@ -145,7 +164,7 @@ impl Inner {
         self.command(Command::Inspect).await
     }
 
-    fn membership_info(&self, membership: &Membership) -> Result<MembershipInfo> {
+    fn membership_info(&self, membership: &Membership, revoked: bool) -> Result<MembershipInfo> {
         let root = membership.root()?;
         let gmc = gmc::verify_for_any_time(&membership.chain, &root.id())?;
         let now = self.clock.timestamp();
@@ -161,6 +180,8 @@ impl Inner {
                 Validity::Expired
             } else if now < gmc.not_before() {
                 Validity::NotYetValid
+            } else if revoked {
+                Validity::Revoked
             } else {
                 Validity::Valid
             },
@@ -351,7 +372,7 @@ impl GroupHandle {
                 addresses,
             ));
         }
-        let mut seen = std::collections::BTreeSet::from([self.inner.peer]);
+        let mut seen = BTreeSet::from([self.inner.peer]);
         asked.retain(|(peer, _, addresses)| !addresses.is_empty() && seen.insert(*peer));
         asked.truncate(MAX_PINGED);
         let participants: Vec<Participant> = stream::iter(asked)
@@ -446,13 +467,7 @@ fn credential(membership: &Membership, view: Option<&View>) -> Option<Credential
         identity: gmc.friendly_name().to_owned(),
         not_before: gmc.not_before(),
         not_after: gmc.not_after(),
-        revoked: view.is_some_and(|view| {
-            !view.members.is_empty()
-                && view
-                    .members
-                    .iter()
-                    .all(|member| member.subject() != gmc.subject())
-        }),
+        revoked: view.is_some_and(|view| view.revoked),
     })
 }
 

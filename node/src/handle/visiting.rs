@@ -359,6 +359,7 @@ impl Inner {
             group_key: false,
             outcome: None,
             behind: false,
+            revoked: false,
         })
     }
 }

@@ -134,6 +134,8 @@ pub enum Check {
     Files,
     /// The running daemon and its socket.
     Daemon,
+    /// The node's own key: whether another node runs with it.
+    NodeKey,
     /// Where the node listens.
     Port,
     /// Room on the disk.
@@ -164,6 +166,7 @@ impl Check {
             Self::Folder => "folder",
             Self::Files => "files",
             Self::Daemon => "daemon",
+            Self::NodeKey => "node_key",
             Self::Port => "port",
             Self::Disk => "disk",
             Self::Clock => "clock",

@@ -139,6 +139,9 @@ pub struct GroupInfo {
     /// what this identity has published itself, so it is not changed before.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub behind: bool,
+    /// Whether the membership was taken away: the identity was removed from the group, or has left it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub revoked: bool,
     /// In answer to a request that had nothing to do: why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]

@@ -52,6 +52,8 @@ pub enum Validity {
     Expired,
     /// It has not begun.
     NotYetValid,
+    /// It was taken away: the identity was removed from the group, or has left it.
+    Revoked,
 }
 
 impl Validity {
@@ -62,6 +64,7 @@ impl Validity {
             Self::Valid => "Valid",
             Self::Expired => "Expired",
             Self::NotYetValid => "Not yet valid",
+            Self::Revoked => "Revoked",
         }
     }
 }

@@ -194,7 +194,13 @@ impl Run {
             let found = view.neighbours.iter().find(|(found, _)| ***found == peer);
             found.map(|(_, neighbour)| (*neighbour).clone())
         });
+        let since = neighbour
+            .as_ref()
+            .map_or_else(|| self.clock.timestamp(), |neighbour| neighbour.since);
         let address = neighbour.and_then(|neighbour| neighbour.addresses.first().cloned());
+        // The oldest connection with the node, as in the graph: all groups share it.
+        let connection = self.network.connections().find(|(to, _)| *to == peer);
+        let incoming = connection.is_some_and(|(_, connection)| connection.inbound);
         let info = ConnectionInfo {
             id,
             kind: ConnectionKind::Neighbour,
@@ -202,9 +208,9 @@ impl Run {
             member: self.named(&replica, member),
             friendly_name: self.friendly_name(&replica, member),
             address: address.map(|address| address.to_string()),
-            incoming: false,
+            incoming,
             mode: ConnectionMode::Messages,
-            since: instant_text(self.clock.timestamp()),
+            since: instant_text(since),
         };
         self.directs.neighbour_connected(replica, peer, info);
         id

@@ -1,5 +1,7 @@
 //! What the engine says has happened, told to applications, to the log and to the metrics.
 
+use std::time::Instant;
+
 use libp2p::PeerId;
 use peerage_protocol::{
     engine::{ConnectFailure, DoorEvent, Event, Status, Verdict},
@@ -323,8 +325,9 @@ impl Run {
         }
     }
 
-    /// Two nodes run with one key. It is said as often as it shows: until somebody does something.
-    fn tell_duplicated(&self, replica: ReplicaId, peer: PeerId) {
+    /// Two nodes run with one key. It is said as often as it shows: until somebody does something. Of
+    /// others the log says it now and then only, there is nothing to be done here.
+    fn tell_duplicated(&mut self, replica: ReplicaId, peer: PeerId) {
         let ours = peer == self.network.peer();
         self.metrics.node_duplicated(ours);
         let detail = if ours {
@@ -332,7 +335,9 @@ impl Run {
             tracing::warn!(%peer, "the key of this node is in use on another machine: stop one of the two");
             "this node's key is in use on another machine"
         } else {
-            tracing::warn!(%peer, "two nodes take turns with this key");
+            if self.twins.is_due(peer, Instant::now()) {
+                tracing::warn!(%peer, "two nodes take turns with this key");
+            }
             "another member's node key is in use on two machines"
         };
         let duplicated = GroupEvent {

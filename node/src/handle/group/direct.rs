@@ -34,8 +34,8 @@ impl GroupHandle {
     ///
     /// # Errors
     /// [`Error::ConnectSelf`], [`Error::MemberNotFound`] and [`Error::MemberAmbiguous`], and
-    /// [`Error::DirectFailed`] when the group is offline or there are too many connections. Everything
-    /// else is told later.
+    /// [`Error::DirectFailed`] when the group is offline or there are too many connections,
+    /// [`Error::MembershipRevoked`] when we are not a member any more. Everything else is told later.
     pub async fn open_direct(&self, target: DirectTarget) -> Result<ConnectionId> {
         let member = target.member.clone();
         let wanted = self.wanted(target).await?;
@@ -67,6 +67,7 @@ impl GroupHandle {
     /// Who and where it is that a connection is wanted to.
     async fn wanted(&self, target: DirectTarget) -> Result<OpenDirect> {
         let view = self.view().await?;
+        view.check_member()?;
         let member = find(&view, &target.member)?;
         let local = self.inner.peer;
         let mut place = Place {
