@@ -1,6 +1,7 @@
 //! The `peerage` command: the daemon, and everything people do with it.
 
 use std::{
+    env::VarError,
     io::{IsTerminal, Write},
     path::PathBuf,
     process::ExitCode,
@@ -131,9 +132,25 @@ fn client(global: &Global) -> Result<Client, Failure> {
 }
 
 fn client_on(socket: PathBuf) -> Result<Client, Failure> {
-    let token = std::env::var("PEERAGE_TOKEN").ok().map(Zeroizing::new);
-    let token = token.as_ref().filter(|token| !token.is_empty());
-    Client::new(socket, token.map(|token| token.as_str()))
+    let token = token(std::env::var("PEERAGE_TOKEN").map(Zeroizing::new))?;
+    Client::new(socket, token.as_ref().map(|token| token.as_str()))
+}
+
+/// The token that makes us an application. One that is empty is a slip, which must not make us the
+/// operator.
+fn token(set: Result<Zeroizing<String>, VarError>) -> Result<Option<Zeroizing<String>>, Failure> {
+    match set {
+        Ok(token) if token.trim().is_empty() => Err(Failure::from(Error::invalid(
+            "PEERAGE_TOKEN",
+            "is set and empty",
+        ))
+        .advise("put the token of the application in it, or unset it to act as the operator")),
+        Ok(token) => Ok(Some(token)),
+        Err(VarError::NotPresent) => Ok(None),
+        Err(VarError::NotUnicode(_)) => {
+            Err(Error::invalid("PEERAGE_TOKEN", "is not a token").into())
+        }
+    }
 }
 
 fn settings(global: &Global, mut flags: Layer) -> Result<Settings, Error> {
@@ -177,5 +194,23 @@ fn usage(error: &clap::Error) -> ExitCode {
         ExitCode::SUCCESS
     } else {
         ExitCode::from(crate::ErrorKind::FixInput.exit_code())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_token_makes_nobody_the_operator() {
+        assert!(token(Err(VarError::NotPresent)).unwrap().is_none());
+        let given = token(Ok(Zeroizing::new("abc".to_owned()))).unwrap();
+        assert_eq!(given.unwrap().as_str(), "abc");
+        for empty in ["", " ", "\n"] {
+            let refused = token(Ok(Zeroizing::new(empty.to_owned()))).unwrap_err();
+            assert_eq!(refused.0.code, "invalid_input");
+            assert!(refused.0.detail.contains("PEERAGE_TOKEN"), "{refused:?}");
+        }
+        assert!(token(Err(VarError::NotUnicode("\u{e4}".into()))).is_err());
     }
 }

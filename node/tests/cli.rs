@@ -599,3 +599,16 @@ fn the_door_works_from_the_command_line() {
     let (code, problem) = ada.fails(["group", "address"]);
     assert_eq!((code, &problem["code"]), (5, &Value::from("door_closed")));
 }
+
+#[test]
+fn an_empty_token_is_no_operators() {
+    let place = Place::new();
+    let _daemon = place.start();
+    let mut command = peerage(place.path());
+    command.arg("--data-dir").arg(place.data());
+    command.env("PEERAGE_TOKEN", "").arg("status");
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let text = stderr(&output);
+    assert!(text.contains("PEERAGE_TOKEN: is set and empty"), "{text}");
+}
