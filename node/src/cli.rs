@@ -82,9 +82,18 @@ async fn run(cli: Cli, output: Output) -> Result<ExitCode, Failure> {
         // What it finds is no failure of its own.
         return doctor::doctor(&global, args, output).await;
     }
-    carry_out(global, command, output)
-        .await
-        .map(|()| ExitCode::SUCCESS)
+    match carry_out(global.clone(), command, output).await {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(failure) => Err(advised(&global, failure).await),
+    }
+}
+
+/// With what only a look at the node can say.
+async fn advised(global: &Global, failure: Failure) -> Failure {
+    match client(global) {
+        Ok(client) => client.told_apart(failure).await,
+        Err(_) => failure,
+    }
 }
 
 async fn carry_out(global: Global, command: Command, output: Output) -> Result<(), Failure> {

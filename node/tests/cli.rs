@@ -369,11 +369,14 @@ fn a_group_must_be_named_where_there_are_several() {
     let place = Place::new();
     let _daemon = place.start();
     place.json(["id", "new"]);
-    let (code, problem) = place.fails(["member", "ls"]);
-    assert_eq!(
-        (code, &problem["code"]),
-        (3, &Value::from("group_not_found"))
-    );
+    for words in [["member", "ls"], ["group", "show"], ["direct", "ls"]] {
+        let (code, problem) = place.fails(words);
+        assert_eq!(
+            (code, &problem["code"]),
+            (3, &Value::from("group_not_found"))
+        );
+        assert_eq!(problem["detail"], "there is no group yet");
+    }
     place.json(["group", "create", "--friendly-name", "Chess"]);
     place.json(["member", "ls"]);
     place.json(["group", "create", "--friendly-name", "Go"]);
@@ -381,6 +384,45 @@ fn a_group_must_be_named_where_there_are_several() {
     assert_eq!(code, 2, "{problem}");
     assert!(problem["detail"].as_str().unwrap().contains("--group"));
     place.json(["member", "ls", "--group", "Go"]);
+    let (_, problem) = place.fails(["group", "show"]);
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(
+        detail.contains("argument GROUP: Chess (") && detail.contains("Go ("),
+        "{detail}"
+    );
+}
+
+#[test]
+fn an_identity_must_be_named_where_several_are_in_one_group() {
+    let place = Place::new();
+    let _daemon = place.start();
+    place.json(["id", "new", "--friendly-name", "Ada"]);
+    place.json(["group", "create", "--friendly-name", "Chess club"]);
+    place.json(["id", "new", "--friendly-name", "Ben"]);
+    let card = place.json(["id", "card", "Ben"]);
+    let card = card["uri"].as_str().unwrap();
+    let made = place.json(["invite", "create", "--card", card]);
+    place.json(["join", made["uri"].as_str().unwrap(), "--as", "Ben"]);
+    for words in [
+        vec!["record", "ls"],
+        vec!["group", "show"],
+        vec!["record", "ls", "--group", "Chess club"],
+        vec!["group", "show", "Chess club"],
+    ] {
+        let (code, problem) = place.fails(&words);
+        assert_eq!(
+            (code, &problem["code"]),
+            (2, &Value::from("group_ambiguous")),
+            "{words:?}"
+        );
+        let detail = problem["detail"].as_str().unwrap();
+        for part in ["several identities", "Chess club", "Ada (", "Ben ("] {
+            assert!(detail.contains(part), "{words:?}: {detail}");
+        }
+        let next = problem["next_step"].as_str().unwrap();
+        assert!(next.contains("--as IDENTITY"), "{words:?}: {next}");
+        place.json([&words[..], &["--as", "Ada"]].concat());
+    }
 }
 
 #[test]

@@ -306,6 +306,9 @@ pub struct GroupArg {
     /// The member, where several identities of this node are in the group
     #[arg(long = "as", value_name = "IDENTITY")]
     pub identity: Option<String>,
+    /// Whether the group is the command's own argument, which decides how it is asked for.
+    #[arg(skip)]
+    pub as_argument: bool,
 }
 
 /// Which group, as the command's own argument.

@@ -103,6 +103,7 @@ pub(super) async fn database(
             let group = GroupArg {
                 group: Some(group),
                 identity,
+                as_argument: true,
             };
             let path = client.group(&group).await?.below("/database");
             let imported: ImportedDatabase = client.upload(&path, &file).await?;
