@@ -227,6 +227,11 @@ fn the_command_line_sends_messages_files_and_tcp_connections() {
     drop(told);
     assert_eq!(recv.ended().0, 0, "it ends after the third message");
     ada.json(["direct", "close", &id]);
+    let (exit, problem) = ada.fails(["direct", "send", &id, "--payload", "still there?"]);
+    assert_eq!(
+        (exit, problem["code"].as_str()),
+        (3, Some("connection_not_found"))
+    );
 
     // Standard input and output, both ways: a file one way, a word back.
     let content = bytes(5_000_000);

@@ -2,7 +2,10 @@
 
 use data_encoding::BASE64;
 use futures::StreamExt;
-use peerage_protocol::wire::direct::{MAX_DIRECT_MESSAGE_BYTES, MessageType};
+use peerage_protocol::{
+    direct::ConnectionId,
+    wire::direct::{MAX_DIRECT_MESSAGE_BYTES, MessageType},
+};
 use serde::Serialize;
 
 use super::{
@@ -17,6 +20,7 @@ use super::{
 use crate::{
     Error,
     api::segment,
+    error::catalogue,
     model::{ConnectionInfo, ConnectionMode, DirectOpening, DirectTold, MessageInfo, OpenDirect},
 };
 
@@ -132,7 +136,9 @@ async fn send(
     let existing = open.iter().find(|one| one.id.to_string() == to);
     let connection = match existing {
         Some(connection) => connection.clone(),
-        None => open_to(client, &path, to.to_owned(), ConnectionMode::Messages).await?,
+        None => open_to(client, &path, to.to_owned(), ConnectionMode::Messages)
+            .await
+            .map_err(|failure| no_member(to, failure))?,
     };
     let sent_bytes = data.len();
     let id = connection.id.to_string();
@@ -151,6 +157,16 @@ async fn send(
     output.show(&Sent { sent_bytes, to }, |sent| {
         format!("sent {} bytes to {}", sent.sent_bytes, sent.to)
     })
+}
+
+/// A number that stands for no member is the id of a connection that has ended.
+fn no_member(to: &str, failure: Failure) -> Failure {
+    match to.parse::<ConnectionId>() {
+        Ok(id) if failure.is(&catalogue::MEMBER_NOT_FOUND) => {
+            Error::ConnectionNotFound { id }.into()
+        }
+        _ => failure,
+    }
 }
 
 /// Opens a connection and waits until it is open.
@@ -291,4 +307,24 @@ fn connection_table(connections: &[ConnectionInfo]) -> String {
         }),
         "no open connection; open one with: peerage direct open MEMBER",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_that_is_nobodys_name_is_a_connection_that_has_ended() {
+        let unknown = |name: &str| {
+            Failure::from(Error::MemberNotFound {
+                name: name.to_owned(),
+            })
+        };
+        let of = |to: &str| no_member(to, unknown(to)).0.code;
+        assert_eq!(of("1781"), "connection_not_found");
+        assert_eq!(of("0"), "member_not_found");
+        assert_eq!(of("Ben"), "member_not_found");
+        let busy = no_member("1781", Error::Busy.into());
+        assert_eq!(busy.0.code, "busy");
+    }
 }
