@@ -60,6 +60,28 @@ fn a_wrong_command_line_is_a_problem_too() {
     assert_eq!((code, &problem["code"]), (2, &Value::from("usage")));
 }
 
+#[test]
+fn a_pipe_has_one_side_here_and_takes_its_options_only() {
+    let place = Place::new();
+    let usage = |rest: &[&str]| {
+        let (code, problem) = place.fails([&["direct", "pipe"][..], rest].concat());
+        assert_eq!((code, &problem["code"]), (2, &Value::from("usage")));
+        problem.to_string()
+    };
+    let to = ["--to", "127.0.0.1:22"];
+    usage(&[&["Ben"][..], &to].concat());
+    usage(&[&["Ben", "--listen", "127.0.0.1:0"][..], &to].concat());
+    usage(&["Ben", "--from", "Cy"]);
+    usage(&["Ben", "--node", "x", "--from", "Cy"]);
+    usage(&["--listen", "127.0.0.1:0"]);
+    assert!(usage(&[]).contains("--accept"));
+    assert!(usage(&["Ben", "--accept"]).contains("--from Ben"));
+    assert!(usage(&["Ben", "--listen", "2222"]).contains("127.0.0.1:2222"));
+    // It gets as far as asking for the daemon.
+    let (_, problem) = place.fails(["direct", "pipe", "Ben", "--listen", "localhost:2222"]);
+    assert_eq!(problem["code"], "daemon_unreachable");
+}
+
 /// Kind by kind, the exit code of something that really goes wrong.
 #[test]
 fn every_exit_code_is_the_one_of_what_went_wrong() {
@@ -196,7 +218,9 @@ fn errors_and_exit_codes_are_explained_without_a_daemon() {
         }
     }
     assert_eq!(all["exit_codes"].as_array().unwrap().len(), 9);
-    assert_eq!(place.run(["explain"]).status.code(), Some(2));
+    let bare = place.run(["explain"]);
+    assert_eq!(bare.status.code(), Some(2));
+    assert!(stderr(&bare).contains("explain --list"));
     let completions = stdout(&place.run(["completions", "bash"]));
     assert!(completions.contains("group_not_found") && completions.contains("PEER_E_CONNECT_SELF"));
     assert!(!place.data().exists(), "explaining changes nothing");

@@ -168,7 +168,7 @@ pub enum Command {
 #[derive(Debug, Clone, Args)]
 pub struct ExplainArgs {
     /// A code, a name or number of the original Peer Infrastructure's, or exit and a number
-    #[arg(required_unless_present = "list", value_parser = CodeParser, hide_possible_values = true, allow_negative_numbers = true)]
+    #[arg(value_parser = CodeParser, hide_possible_values = true, allow_negative_numbers = true)]
     pub code: Vec<String>,
     /// List all of them
     #[arg(long, conflicts_with = "code")]

@@ -33,6 +33,7 @@ use crate::{
 const MAX_FORWARDED: usize = 16;
 
 pub(super) async fn run(client: &Client, args: PipeArgs, output: Output) -> Result<(), Failure> {
+    check_sides(&args)?;
     for address in args.listen.iter().chain(&args.to) {
         check(address, args.any_address)?;
     }
@@ -68,6 +69,30 @@ fn request(member: &str, args: &PipeArgs) -> OpenDirect {
         address: args.address.clone(),
         mode: ConnectionMode::Stream,
         wait: true,
+    }
+}
+
+/// One side names a member, the other accepts; each has options of its own.
+fn check_sides(args: &PipeArgs) -> Result<(), Failure> {
+    let wrong = |reason: &str, next_step: &str| Err(Failure::usage(reason).advise(next_step));
+    match &args.member {
+        None if !args.accept => wrong(
+            "a pipe has two sides, and neither is named",
+            "name the member: peerage direct pipe MEMBER; or wait for one: peerage direct pipe --accept",
+        ),
+        Some(member) if args.accept => wrong(
+            "a pipe is either opened to a member or accepted from one",
+            &format!("to accept it from this member only: --accept --from {member}"),
+        ),
+        Some(_) if args.to.is_some() => wrong(
+            "--to goes with --accept: the side that accepts decides where a pipe leads",
+            "leave --to out; on the other side: peerage direct pipe --accept --to IP:PORT",
+        ),
+        Some(_) if args.from.is_some() => wrong(
+            "--from goes with --accept",
+            "leave --from out, or accept in place of naming a member",
+        ),
+        _ => Ok(()),
     }
 }
 
