@@ -287,6 +287,17 @@ fn the_command_line_sends_messages_files_and_tcp_connections() {
     assert_eq!(exit, 2);
     let server = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let to = server.local_addr().unwrap().to_string();
+    let (exit, problem) = ada.fails(["direct", "pipe", "Ben", "--listen", &to]);
+    assert_eq!(
+        (exit, problem["code"].as_str()),
+        (6, Some("unable_to_listen"))
+    );
+    assert!(
+        problem["next_step"]
+            .as_str()
+            .unwrap()
+            .contains("--listen, or 0")
+    );
     let _accept = Running::start(ben, &["direct", "pipe", "--accept", "--to", &to]);
     let mut forward = Running::start(
         ada,

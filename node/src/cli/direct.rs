@@ -87,7 +87,7 @@ pub(super) async fn run(
                 format!("closed {}", harmless(&done.closed))
             })
         }
-        DirectCommand::Pipe(args) => pipe::run(client, args, output).await,
+        DirectCommand::Pipe(args) => pipe::run(client, args, output).await.map_err(other_port),
     }
 }
 
@@ -157,6 +157,14 @@ async fn send(
     output.show(&Sent { sent_bytes, to }, |sent| {
         format!("sent {} bytes to {}", sent.sent_bytes, sent.to)
     })
+}
+
+/// The port that cannot be had is the pipe's, not the node's.
+fn other_port(failure: Failure) -> Failure {
+    match failure.is(&catalogue::UNABLE_TO_LISTEN) {
+        true => failure.advise("choose another port with --listen, or 0 for any that is free"),
+        false => failure,
+    }
 }
 
 /// A number that stands for no member is the id of a connection that has ended.
