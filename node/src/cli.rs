@@ -43,7 +43,7 @@ mod up;
 pub mod values;
 
 use self::{
-    args::{Cli, Command, Global},
+    args::{Cli, Command, Global, GroupCommand, GroupKeyCommand, IdCommand},
     client::Client,
     failure::Failure,
     output::Output,
@@ -82,10 +82,28 @@ async fn run(cli: Cli, output: Output) -> Result<ExitCode, Failure> {
         // What it finds is no failure of its own.
         return doctor::doctor(&global, args, output).await;
     }
+    let of_export = has_passphrase(&command);
     match carry_out(global.clone(), command, output).await {
         Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(failure) if of_export => Err(advised(&global, input::of_export(failure)).await),
         Err(failure) => Err(advised(&global, failure).await),
     }
+}
+
+/// Whether it reads or writes a file that has a passphrase of its own.
+fn has_passphrase(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::Backup(_)
+            | Command::Id(IdCommand::Export { .. } | IdCommand::Import { .. })
+            | Command::Group(
+                GroupCommand::Export(_)
+                    | GroupCommand::Import(_)
+                    | GroupCommand::Key(
+                        GroupKeyCommand::Export { .. } | GroupKeyCommand::Import { .. }
+                    )
+            )
+    )
 }
 
 /// With what only a look at the node can say.

@@ -678,3 +678,32 @@ fn an_empty_token_is_no_operators() {
     let text = stderr(&output);
     assert!(text.contains("PEERAGE_TOKEN: is set and empty"), "{text}");
 }
+
+#[test]
+fn a_passphrase_is_given_as_the_command_takes_it() {
+    let place = Place::new();
+    let _daemon = place.start();
+    place.json(["id", "new", "--friendly-name", "Ada"]);
+    let file = |name: &str, text: &str| {
+        let path = place.path().join(name);
+        fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let (right, wrong) = (
+        file("right", "correct horse\n"),
+        file("wrong", "wrong horse\n"),
+    );
+    let next_step = |words: &[&str]| {
+        let (_, problem) = place.fails(words);
+        problem["next_step"].as_str().unwrap().to_owned()
+    };
+    let path = |name: &str| place.path().join(name).display().to_string();
+    let (identity, backup) = (path("ada.pem"), path("node.backup"));
+    let right = ["--passphrase-file", &right];
+    place.json([&["id", "export", "Ada", "--out", &identity][..], &right].concat());
+    place.json([&["backup", "create", "--out", &backup][..], &right].concat());
+    for words in [["id", "import", &identity], ["backup", "verify", &backup]] {
+        let next = next_step(&[&words[..], &["--passphrase-file", &wrong]].concat());
+        assert!(next.contains("PEERAGE_EXPORT_PASSPHRASE"), "{next}");
+    }
+}
