@@ -707,3 +707,42 @@ fn a_passphrase_is_given_as_the_command_takes_it() {
         assert!(next.contains("PEERAGE_EXPORT_PASSPHRASE"), "{next}");
     }
 }
+
+#[test]
+fn an_application_is_attached_with_a_token_as_long_as_that_is_good() {
+    let place = Place::new();
+    let _daemon = place.start();
+    place.json(["id", "new", "--friendly-name", "Ada"]);
+    place.json(["group", "create", "--friendly-name", "Chess"]);
+    let (code, problem) = place.fails(["app", "attach", "Chess"]);
+    assert_eq!((code, &problem["code"]), (4, &Value::from("token_needed")));
+    let next = problem["next_step"].as_str().unwrap();
+    assert!(next.contains("PEERAGE_TOKEN"), "{next}");
+
+    let scopes = ["--scope", "read", "--scope", "online"];
+    let issued = place.json([&["app", "register", "board"][..], &scopes].concat());
+    let as_board = |words: &[&str]| {
+        let mut command = peerage(place.path());
+        command.arg("--data-dir").arg(place.data()).args(words);
+        command.env("PEERAGE_TOKEN", issued["token"].as_str().unwrap());
+        command
+    };
+    let output = as_board(&["group", "connect", "Chess"]).output().unwrap();
+    let text = stderr(&output);
+    assert_eq!(output.status.code(), Some(5), "{text}");
+    assert!(text.contains("app attach GROUP --connect"), "{text}");
+
+    let mut attached = as_board(&["app", "attach", "Chess"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(attached.stdout.take().unwrap()).lines();
+    assert_eq!(lines.next().unwrap().unwrap(), "board attached");
+    place.json(["app", "revoke", "board"]);
+    assert!(lines.next().unwrap().unwrap().starts_with("board ended"));
+    let output = attached.wait_with_output().unwrap();
+    let text = stderr(&output);
+    assert_eq!(output.status.code(), Some(4), "{text}");
+    assert!(text.contains("token_needed"), "{text}");
+}

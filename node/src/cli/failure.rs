@@ -45,6 +45,27 @@ impl From<Error> for Failure {
 
 impl From<Problem> for Failure {
     fn from(problem: Problem) -> Self {
-        Self(Box::new(problem))
+        let next_step = by_command(&problem.code);
+        let failure = Self(Box::new(problem));
+        match next_step {
+            Some(next_step) => failure.advise(next_step),
+            None => failure,
+        }
     }
+}
+
+/// Where the daemon advises what only a program can do: the command that does it.
+fn by_command(code: &str) -> Option<&'static str> {
+    let commands = [
+        (
+            &catalogue::SESSION_NEEDED,
+            "attach the application, and leave it attached: peerage app attach GROUP --connect",
+        ),
+        (
+            &catalogue::TOKEN_NEEDED,
+            "put a token that is good in PEERAGE_TOKEN; the operator makes one with: peerage app token NAME",
+        ),
+    ];
+    let found = commands.into_iter().find(|(entry, _)| entry.code == code);
+    found.map(|(_, command)| command)
 }
