@@ -1,5 +1,7 @@
 //! `peerage direct …`
 
+use std::collections::BTreeMap;
+
 use data_encoding::BASE64;
 use futures::StreamExt;
 use peerage_protocol::{
@@ -13,7 +15,7 @@ use super::{
     client::{Client, GroupPath},
     failure::Failure,
     input,
-    output::{Output, fields, harmless, short_time, table},
+    output::{Output, fields, harmless, on_one_line, short_time, table},
     pipe,
     socket::Socket,
 };
@@ -21,11 +23,17 @@ use crate::{
     Error,
     api::segment,
     error::catalogue,
-    model::{ConnectionInfo, ConnectionMode, DirectOpening, DirectTold, MessageInfo, OpenDirect},
+    model::{
+        ConnectionInfo, ConnectionMode, DirectOpening, DirectTold, MemberDetail, MessageInfo,
+        OpenDirect,
+    },
 };
 
 /// At most this many characters of a message on a line.
 const MAX_SHOWN_CHARS: usize = 200;
+
+/// The type of messages that are sent without one.
+const USUAL_TYPE: &str = "message";
 
 pub(super) async fn run(
     client: &Client,
@@ -220,22 +228,77 @@ async fn recv(
     let path = group.asking("/direct/listen", &query);
     let told = client.lines::<DirectTold>(&path).await?;
     let mut told = std::pin::pin!(told);
+    let mut names = Names::new(kinds);
     let mut left = count.unwrap_or(u64::MAX);
     while left > 0 {
         let Some(told) = told.next().await else {
             break;
         };
         let told = told?;
+        if output == Output::Text && !raw {
+            names.hear_of(&told, client, group).await;
+        }
         match (&told, raw) {
             (DirectTold::Data(message), true) => output.bytes(&content(message)?)?,
             (_, true) => {}
-            (_, false) => output.line(&told, told_line)?,
+            (_, false) => output.line(&told, |told| told_line(told, &names))?,
         }
         if let DirectTold::Data(_) = told {
             left -= 1;
         }
     }
     Ok(())
+}
+
+/// What people call the members and the types that messages name by numbers.
+struct Names {
+    members: BTreeMap<String, String>,
+    types: BTreeMap<String, String>,
+}
+
+impl Names {
+    /// Of types, only names that were asked for are known, and the usual one.
+    fn new(kinds: &[String]) -> Self {
+        let names = kinds.iter().map(String::as_str).chain([USUAL_TYPE]);
+        let types = names
+            .filter_map(|name| {
+                Some((
+                    name.parse::<MessageType>().ok()?.to_string(),
+                    name.to_owned(),
+                ))
+            })
+            .collect();
+        Self {
+            members: BTreeMap::new(),
+            types,
+        }
+    }
+
+    /// Notes a member's name, and asks for that of one who was connected before.
+    async fn hear_of(&mut self, told: &DirectTold, client: &Client, group: &GroupPath) {
+        match told {
+            DirectTold::Connected { connection } => {
+                let (name, friendly) = (&connection.member, &connection.friendly_name);
+                self.members.insert(name.clone(), friendly.clone());
+            }
+            DirectTold::Data(message) if !self.members.contains_key(&message.from) => {
+                let path = group.below(&format!("/members/{}", segment(&message.from)));
+                let member: Result<MemberDetail, Failure> = client.get(&path).await;
+                // Not everybody may look; then the peer name has to do.
+                let friendly = member.map_or_else(|_| String::new(), |it| it.member.friendly_name);
+                self.members.insert(message.from.clone(), friendly);
+            }
+            _ => {}
+        }
+    }
+
+    fn member(&self, name: &str) -> &str {
+        self.members.get(name).map_or("", String::as_str)
+    }
+
+    fn kind<'a>(&'a self, kind: &'a str) -> &'a str {
+        self.types.get(kind).map_or(kind, String::as_str)
+    }
 }
 
 /// The path of one connection.
@@ -249,7 +312,7 @@ fn content(message: &MessageInfo) -> Result<Vec<u8>, Failure> {
         .map_err(|error| Error::Internal(error.to_string()).into())
 }
 
-fn told_line(told: &DirectTold) -> String {
+fn told_line(told: &DirectTold, names: &Names) -> String {
     match told {
         DirectTold::Connected { connection } => format!(
             "{} connected {} {}",
@@ -263,13 +326,20 @@ fn told_line(told: &DirectTold) -> String {
         DirectTold::Failed(end) => format!("{} failed {} {}", end.id, end.member, end.reason),
         DirectTold::Data(message) => {
             let text = match &message.payload_text {
-                Some(text) => harmless(&text.chars().take(MAX_SHOWN_CHARS).collect::<String>()),
+                Some(text) => on_one_line(&text.chars().take(MAX_SHOWN_CHARS).collect::<String>()),
                 None => format!(
                     "{} bytes",
                     BASE64.decode_len(message.payload.len()).unwrap_or(0)
                 ),
             };
-            format!("{} data {} {text}", message.id, message.from)
+            let (name, kind) = (names.member(&message.from), names.kind(&message.kind));
+            format!(
+                "{} data {} {} [{}] {text}",
+                message.id,
+                message.from,
+                harmless(name),
+                harmless(kind)
+            )
         }
         DirectTold::Missed { messages } => format!("- missed {messages} messages"),
     }
@@ -320,6 +390,34 @@ fn connection_table(connections: &[ConnectionInfo]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_message_is_shown_with_who_sent_it_as_what_on_one_line() {
+        let mut names = Names::new(&["photo".to_owned()]);
+        names.members.insert("5f0c.x".to_owned(), "Ada".to_owned());
+        let line = |kind: MessageType, from: &str, text: &str| {
+            let message = MessageInfo {
+                id: ConnectionId::new(7).unwrap(),
+                from: from.to_owned(),
+                kind: kind.to_string(),
+                payload: String::new(),
+                payload_text: Some(text.to_owned()),
+            };
+            told_line(&DirectTold::Data(message), &names)
+        };
+        let named = MessageType::from_name;
+        assert_eq!(
+            line(named("message"), "5f0c.x", "a\nb\n"),
+            "7 data 5f0c.x Ada [message] a\\nb"
+        );
+        assert_eq!(
+            line(named("photo"), "5f0c.x", "x"),
+            "7 data 5f0c.x Ada [photo] x"
+        );
+        let other = named("other");
+        let shown = line(other, "1111.y", "x");
+        assert!(shown.contains(&format!("[{other}] x")), "{shown}");
+    }
 
     #[test]
     fn a_number_that_is_nobodys_name_is_a_connection_that_has_ended() {

@@ -11,7 +11,7 @@ use super::{
     failure::Failure,
     id::Deleted,
     input,
-    output::{Output, fields, harmless, short_time, table},
+    output::{Output, fields, harmless, on_one_line, short_time, table},
     values::AttributeArg,
 };
 use crate::{
@@ -161,7 +161,7 @@ fn attribute_text(attribute: &AttributeInfo) -> String {
 
 fn shown(record: &RecordInfo) -> String {
     match &record.payload_text {
-        Some(text) => harmless(text),
+        Some(text) => on_one_line(text),
         None => format!(
             "({} bytes)",
             bytes_of(record).map_or(0, |bytes| bytes.len())
