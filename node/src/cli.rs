@@ -57,6 +57,7 @@ pub fn main() -> ExitCode {
         Err(error) => return usage(&error),
     };
     let output = Output::new(cli.global.json);
+    let folder = cli.global.data_dir.clone();
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -72,7 +73,9 @@ pub fn main() -> ExitCode {
     runtime.shutdown_background();
     match done {
         Ok(code) => code,
-        Err(failure) => output.failure(&failure),
+        // Programs are told what the daemon says, word for word.
+        Err(failure) if output == Output::Json => output.failure(&failure),
+        Err(failure) => output.failure(&failure.in_folder(folder.as_deref())),
     }
 }
 

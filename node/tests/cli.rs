@@ -42,6 +42,16 @@ fn without_a_daemon_it_says_how_to_start_one() {
     assert_eq!(output.status.code(), Some(6));
     let text = stderr(&output);
     assert!(text.starts_with("error: no daemon answers on"), "{text}");
+    // As it was called, so that the next command is about the same node.
+    let data = place.data();
+    let up = format!(
+        "next:  start it with: peerage --data-dir {} up",
+        data.display()
+    );
+    assert!(text.contains(&up), "{text}");
+    let mut command = peerage(place.path());
+    command.env("PEERAGE_DATA_DIR", &data).arg("status");
+    let text = stderr(&command.output().unwrap());
     assert!(text.contains("next:  start it with: peerage up"), "{text}");
     let (code, problem) = place.fails(["status"]);
     assert_eq!(

@@ -86,7 +86,7 @@ fn check_sides(args: &PipeArgs) -> Result<(), Failure> {
         ),
         Some(_) if args.to.is_some() => wrong(
             "--to goes with --accept: the side that accepts decides where a pipe leads",
-            "leave --to out; on the other side: peerage direct pipe --accept --to IP:PORT",
+            "leave --to out; the member that accepts gives it",
         ),
         Some(_) if args.from.is_some() => wrong(
             "--from goes with --accept",

@@ -69,8 +69,9 @@ pub(super) async fn import_config(
     };
     let imported = client.post("/v1/groups/import", &request).await;
     let imported: GroupInfo = imported.map_err(|failure: Failure| match &*failure.0.code {
-        "identity_not_found" => failure
-            .advise("bring the identity first: peerage id export there, peerage id import here"),
+        "identity_not_found" => failure.advise(
+            "export the identity there (id export), and bring it here: peerage id import FILE",
+        ),
         _ => failure,
     })?;
     group::finish(client, imported, false, output).await
