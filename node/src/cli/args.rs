@@ -379,7 +379,9 @@ pub enum GroupCommand {
         addresses: Vec<String>,
     },
     /// Ask the participants known here whether they are there, and how long they take to answer
-    #[command(after_help = "Example:\n  peerage group ping Chess")]
+    #[command(
+        after_help = "Example:\n  peerage group ping Chess\n\nThe exit code is 0 when one of them answers, otherwise 7."
+    )]
     Ping(GroupName),
     /// Go offline
     #[command(after_help = "Example:\n  peerage group close Chess")]
