@@ -305,6 +305,8 @@ fn a_group_is_set_and_a_node_speaks_from_the_command_line() {
     assert_eq!(nobodys.json()["items"], Value::Array(Vec::new()));
     place.json(["group", "close", "Chess"]);
     listed(0, &["member", "ls", "--present"]);
+    let present = stdout(&place.run(["member", "ls", "--present"]));
+    assert!(present.starts_with("nobody is present"), "{present}");
     listed(1, &["member", "ls"]);
 }
 
