@@ -560,7 +560,51 @@ fn an_altered_or_missing_invitation_is_refused() {
         (2, &Value::from("PEER_E_INVITATION_NOT_TRUSTED"))
     );
     let (code, problem) = place.fails(["invite", "show", "no-such-file"]);
-    assert_eq!((code, &problem["code"]), (2, &Value::from("invalid_input")));
+    assert_eq!((code, &problem["code"]), (6, &Value::from("io")));
+}
+
+#[test]
+fn a_file_that_is_missing_is_the_same_trouble_everywhere() {
+    let place = Place::new();
+    for words in [
+        &["invite", "show", "no-such-file"][..],
+        &["join", "no-such-file"],
+        &["direct", "send", "Ben", "--file", "no-such-file"],
+        &["backup", "verify", "no-such-file"],
+        &["id", "import", "no-such-file"],
+    ] {
+        let (code, problem) = place.fails(words);
+        assert_eq!(
+            (code, &problem["code"]),
+            (6, &Value::from("io")),
+            "{words:?}"
+        );
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.contains("no-such-file"), "{words:?}: {detail}");
+    }
+}
+
+#[test]
+fn a_file_that_is_there_is_not_overwritten() {
+    let place = Place::new();
+    let _daemon = place.start();
+    place.json(["id", "new", "--friendly-name", "Ada"]);
+    let file = place.path().join("here");
+    fs::write(&file, "mine").unwrap();
+    let out = ["--out", file.to_str().unwrap()];
+    for words in [
+        &["id", "card"][..],
+        &["id", "export", "Ada"],
+        &["backup", "create"],
+    ] {
+        let (code, problem) = place.fails([words, &out].concat());
+        assert_eq!(
+            (code, &problem["code"]),
+            (5, &Value::from("file_exists")),
+            "{words:?}"
+        );
+    }
+    assert_eq!(fs::read_to_string(&file).unwrap(), "mine");
 }
 
 #[test]

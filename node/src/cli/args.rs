@@ -252,7 +252,7 @@ pub enum IdCommand {
         /// On one line instead of as a text block
         #[arg(long)]
         uri: bool,
-        /// Write to this file instead of the terminal
+        /// Write to this file instead of the terminal; it is never overwritten
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },

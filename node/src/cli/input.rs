@@ -134,14 +134,7 @@ fn read(path: &Path, limit_bytes: u64) -> Result<Vec<u8>, Failure> {
     } else {
         File::open(path).and_then(|file| file.take(limit_bytes + 1).read_to_end(&mut bytes))
     };
-    done.map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => Failure::from(Error::invalid(
-            "file",
-            format!("{} does not exist", path.display()),
-        ))
-        .advise("check the path"),
-        _ => Error::io(path, error).into(),
-    })?;
+    done.map_err(|error| Error::io(path, error))?;
     if bytes.len() as u64 > limit_bytes {
         let reason = format!("{} is larger than {limit_bytes} bytes", path.display());
         return Err(Error::invalid("file", reason).into());

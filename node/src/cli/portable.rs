@@ -1,6 +1,11 @@
 //! Groups as files: `peerage group export|import`, `peerage group db …`.
 
-use std::{fs::OpenOptions, io::Write, os::unix::fs::OpenOptionsExt, path::Path};
+use std::{
+    fs::OpenOptions,
+    io::{ErrorKind, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+};
 
 use hyper::Method;
 use serde::Serialize;
@@ -15,6 +20,7 @@ use super::{
 };
 use crate::{
     Error,
+    error::catalogue,
     model::{ExportRequest, GroupConfigFile, GroupConfigRequest, GroupInfo, ImportedDatabase},
     portable::whole_file_of,
 };
@@ -120,13 +126,17 @@ pub(super) async fn database(
     }
 }
 
-/// A file with secrets in it replaces no other.
+/// A file with secrets in it replaces no other, nor does a card that somebody was invited by.
 pub(super) fn must_be_new(path: &Path) -> Result<(), Failure> {
-    if path.exists() {
-        let reason = format!("{} exists and is not overwritten", path.display());
-        return Err(Error::invalid("out", reason).into());
+    match path.exists() {
+        true => Err(exists(path)),
+        false => Ok(()),
     }
-    Ok(())
+}
+
+fn exists(path: &Path) -> Failure {
+    let detail = format!("{} exists and is not overwritten", path.display());
+    Failure::new(&catalogue::FILE_EXISTS, detail)
 }
 
 /// Writes a new file for its owner alone.
@@ -140,5 +150,9 @@ pub(super) fn write_private(path: &Path, text: &str) -> Result<(), Failure> {
             file.write_all(text.as_bytes())?;
             file.sync_all()
         })
-        .map_err(|error| Error::io(path, error).into())
+        .map_err(|error| match error.kind() {
+            // Made by somebody else meanwhile.
+            ErrorKind::AlreadyExists => exists(path),
+            _ => Error::io(path, error).into(),
+        })
 }
