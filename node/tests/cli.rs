@@ -128,6 +128,8 @@ fn every_exit_code_is_the_one_of_what_went_wrong() {
                 "put",
                 "--type",
                 "01000000-0000-0000-0000-000000000000",
+                "--payload",
+                "",
             ],
             4,
             "reserved_type",
@@ -350,6 +352,8 @@ fn the_whole_path_works_from_the_command_line() {
         (&group["name"], &Value::from("inviting-member"))
     );
 
+    let (code, problem) = ada.fails(["record", "put", "--type", "note"]);
+    assert_eq!((code, &problem["code"]), (2, &Value::from("usage")));
     let put = ada.json([
         "record",
         "put",

@@ -36,11 +36,16 @@ pub(super) async fn run(
             attributes,
             expires,
         } => {
+            let Some(payload) = content(payload)? else {
+                return Err(Failure::usage(
+                    "nothing to publish: give --payload or --file; --payload '' publishes an empty record",
+                ));
+            };
             let put = RecordPut {
                 kind,
                 expires: Some(expires.0),
                 attributes: plain(attributes),
-                payload: content(payload)?,
+                payload: Some(payload),
                 payload_text: None,
             };
             let path = client.group(&group).await?.below("/records");
