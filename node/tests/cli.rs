@@ -376,6 +376,15 @@ fn the_whole_path_works_from_the_command_line() {
             .len(),
         1
     );
+    let kind = put["type"].as_str().unwrap();
+    for (words, column) in [
+        (&["record", "ls"][..], &kind[..8]),
+        (&["record", "ls", "--type", "note"][..], "note"),
+    ] {
+        let table = stdout(&ada.run(words));
+        let row = table.lines().find(|line| line.starts_with(id)).unwrap();
+        assert_eq!(row.split_whitespace().nth(1), Some(column), "{table}");
+    }
     ada.json(["record", "rm", id]);
     let (code, problem) = ada.fails(["record", "get", id]);
     assert_eq!(
