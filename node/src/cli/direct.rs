@@ -56,7 +56,7 @@ pub(super) async fn run(
                 wait: !no_wait,
             };
             let path = client.group(&group).await?;
-            let opening: DirectOpening = client.post(&path.below("/direct"), &request).await?;
+            let opening = begun(client, &path, &request).await?;
             output.show(&opening, |opening| match &opening.connection {
                 Some(connection) => connection_fields(connection),
                 None => opening.id.to_string(),
@@ -65,9 +65,20 @@ pub(super) async fn run(
         DirectCommand::Send {
             to,
             kind,
+            node,
+            address,
             payload,
             group,
-        } => send(client, &group, &to, &kind, payload, output).await,
+        } => {
+            let request = OpenDirect {
+                member: to,
+                node,
+                address,
+                mode: ConnectionMode::Messages,
+                wait: true,
+            };
+            send(client, &group, &request, &kind, payload, output).await
+        }
         DirectCommand::Recv {
             kinds,
             count,
@@ -110,10 +121,11 @@ struct Sent {
     to: String,
 }
 
+/// Sends to the member that a connection is to be opened to, or on the connection that has this id.
 async fn send(
     client: &Client,
     group: &GroupArg,
-    to: &str,
+    request: &OpenDirect,
     kind: &str,
     payload: PayloadArgs,
     output: Output,
@@ -141,12 +153,17 @@ async fn send(
     }
     let path = client.group(group).await?;
     let open: Vec<ConnectionInfo> = client.list(&path.asking("/direct", "kind=all")).await?;
-    let existing = open.iter().find(|one| one.id.to_string() == to);
+    let existing = open.iter().find(|one| one.id.to_string() == request.member);
     let connection = match existing {
+        Some(_) if request.node.is_some() || request.address.is_some() => {
+            return Err(Failure::usage(
+                "a connection that is open leads where it leads: leave --node and --address out",
+            ));
+        }
         Some(connection) => connection.clone(),
-        None => open_to(client, &path, to.to_owned(), ConnectionMode::Messages)
+        None => opened(client, &path, request)
             .await
-            .map_err(|failure| no_member(to, failure))?,
+            .map_err(|failure| no_member(&request.member, failure))?,
     };
     let sent_bytes = data.len();
     let id = connection.id.to_string();
@@ -186,30 +203,29 @@ fn no_member(to: &str, failure: Failure) -> Failure {
 }
 
 /// Opens a connection and waits until it is open.
-pub(super) async fn open_to(
-    client: &Client,
-    group: &GroupPath,
-    member: String,
-    mode: ConnectionMode,
-) -> Result<ConnectionInfo, Failure> {
-    let request = OpenDirect {
-        member,
-        mode,
-        wait: true,
-        ..OpenDirect::default()
-    };
-    opened(client, group, &request).await
-}
-
 pub(super) async fn opened(
     client: &Client,
     group: &GroupPath,
     request: &OpenDirect,
 ) -> Result<ConnectionInfo, Failure> {
-    let opening: DirectOpening = client.post(&group.below("/direct"), request).await?;
+    let opening = begun(client, group, request).await?;
     opening
         .connection
         .ok_or_else(|| Error::TimedOut { seconds: 25 }.into())
+}
+
+async fn begun(
+    client: &Client,
+    group: &GroupPath,
+    request: &OpenDirect,
+) -> Result<DirectOpening, Failure> {
+    let opening = client.post(&group.below("/direct"), request).await;
+    opening.map_err(|failure: Failure| match failure.is(&catalogue::CONNECT_SELF) {
+        true => failure.advise(
+            "name another member, or another node of this one with --node PEER-ID; list them with: peerage member nodes",
+        ),
+        false => failure,
+    })
 }
 
 async fn recv(

@@ -40,6 +40,12 @@ pub enum DirectCommand {
         /// Message type: a name or a UUID
         #[arg(long = "type", value_name = "TYPE", default_value = "message")]
         kind: String,
+        /// The peer id of one of the member's nodes [default: any that is known]
+        #[arg(long, value_name = "PEER-ID")]
+        node: Option<String>,
+        /// Where the member is [default: looked up]
+        #[arg(long, value_name = "ADDRESS")]
+        address: Option<String>,
         /// The content, up to 16 MiB
         #[command(flatten)]
         payload: PayloadArgs,
