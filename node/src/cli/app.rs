@@ -71,7 +71,10 @@ async fn attach(
     }
     let mut session = pin!(client.lines::<SessionEvent>("/v1/session").await?);
     while let Some(event) = session.next().await {
-        let event = event?;
+        let event = match event {
+            Ok(event) => event,
+            Err(failure) => return ended(client).await.and(Err(failure)),
+        };
         if event.kind == SessionEventKind::Attached {
             for group in groups {
                 let what = if connect { "connect" } else { "open" };
