@@ -1,6 +1,7 @@
 //! The `peerage` command: the daemon, and everything people do with it.
 
 use std::{
+    env::VarError,
     io::{IsTerminal, Write},
     path::PathBuf,
     process::ExitCode,
@@ -42,7 +43,7 @@ mod up;
 pub mod values;
 
 use self::{
-    args::{Cli, Command, Global},
+    args::{Cli, Command, Global, GroupCommand, GroupKeyCommand, IdCommand},
     client::Client,
     failure::Failure,
     output::Output,
@@ -56,6 +57,7 @@ pub fn main() -> ExitCode {
         Err(error) => return usage(&error),
     };
     let output = Output::new(cli.global.json);
+    let folder = cli.global.data_dir.clone();
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -71,7 +73,9 @@ pub fn main() -> ExitCode {
     runtime.shutdown_background();
     match done {
         Ok(code) => code,
-        Err(failure) => output.failure(&failure),
+        // Programs are told what the daemon says, word for word.
+        Err(failure) if output == Output::Json => output.failure(&failure),
+        Err(failure) => output.failure(&failure.in_folder(folder.as_deref())),
     }
 }
 
@@ -81,9 +85,36 @@ async fn run(cli: Cli, output: Output) -> Result<ExitCode, Failure> {
         // What it finds is no failure of its own.
         return doctor::doctor(&global, args, output).await;
     }
-    carry_out(global, command, output)
-        .await
-        .map(|()| ExitCode::SUCCESS)
+    let of_export = has_passphrase(&command);
+    match carry_out(global.clone(), command, output).await {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(failure) if of_export => Err(advised(&global, input::of_export(failure)).await),
+        Err(failure) => Err(advised(&global, failure).await),
+    }
+}
+
+/// Whether it reads or writes a file that has a passphrase of its own.
+fn has_passphrase(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::Backup(_)
+            | Command::Id(IdCommand::Export { .. } | IdCommand::Import { .. })
+            | Command::Group(
+                GroupCommand::Export(_)
+                    | GroupCommand::Import(_)
+                    | GroupCommand::Key(
+                        GroupKeyCommand::Export { .. } | GroupKeyCommand::Import { .. }
+                    )
+            )
+    )
+}
+
+/// With what only a look at the node can say.
+async fn advised(global: &Global, failure: Failure) -> Failure {
+    match client(global) {
+        Ok(client) => client.told_apart(failure).await,
+        Err(_) => failure,
+    }
 }
 
 async fn carry_out(global: Global, command: Command, output: Output) -> Result<(), Failure> {
@@ -131,9 +162,25 @@ fn client(global: &Global) -> Result<Client, Failure> {
 }
 
 fn client_on(socket: PathBuf) -> Result<Client, Failure> {
-    let token = std::env::var("PEERAGE_TOKEN").ok().map(Zeroizing::new);
-    let token = token.as_ref().filter(|token| !token.is_empty());
-    Client::new(socket, token.map(|token| token.as_str()))
+    let token = token(std::env::var("PEERAGE_TOKEN").map(Zeroizing::new))?;
+    Client::new(socket, token.as_ref().map(|token| token.as_str()))
+}
+
+/// The token that makes us an application. One that is empty is a slip, which must not make us the
+/// operator.
+fn token(set: Result<Zeroizing<String>, VarError>) -> Result<Option<Zeroizing<String>>, Failure> {
+    match set {
+        Ok(token) if token.trim().is_empty() => Err(Failure::from(Error::invalid(
+            "PEERAGE_TOKEN",
+            "is set and empty",
+        ))
+        .advise("put the token of the application in it, or unset it to act as the operator")),
+        Ok(token) => Ok(Some(token)),
+        Err(VarError::NotPresent) => Ok(None),
+        Err(VarError::NotUnicode(_)) => {
+            Err(Error::invalid("PEERAGE_TOKEN", "is not a token").into())
+        }
+    }
 }
 
 fn settings(global: &Global, mut flags: Layer) -> Result<Settings, Error> {
@@ -177,5 +224,23 @@ fn usage(error: &clap::Error) -> ExitCode {
         ExitCode::SUCCESS
     } else {
         ExitCode::from(crate::ErrorKind::FixInput.exit_code())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_token_makes_nobody_the_operator() {
+        assert!(token(Err(VarError::NotPresent)).unwrap().is_none());
+        let given = token(Ok(Zeroizing::new("abc".to_owned()))).unwrap();
+        assert_eq!(given.unwrap().as_str(), "abc");
+        for empty in ["", " ", "\n"] {
+            let refused = token(Ok(Zeroizing::new(empty.to_owned()))).unwrap_err();
+            assert_eq!(refused.0.code, "invalid_input");
+            assert!(refused.0.detail.contains("PEERAGE_TOKEN"), "{refused:?}");
+        }
+        assert!(token(Err(VarError::NotUnicode("\u{e4}".into()))).is_err());
     }
 }

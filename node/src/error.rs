@@ -248,7 +248,7 @@ pub enum Error {
         name: String,
     },
     /// Several groups match the name, or look alike.
-    #[error("several groups match or look like {name:?}: {candidates}")]
+    #[error("{}", several_groups(name, candidates))]
     GroupAmbiguous {
         /// What was asked for.
         name: String,
@@ -649,6 +649,14 @@ impl Error {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::DiskFull { path },
             _ => Self::Io { path, source },
         }
+    }
+}
+
+/// One candidate alone is one group as several identities.
+fn several_groups(name: &str, candidates: &str) -> String {
+    match candidates.contains(", ") {
+        true => format!("several groups match or look like {name:?}: {candidates}"),
+        false => format!("several identities of this node are in {name:?}: {candidates}"),
     }
 }
 

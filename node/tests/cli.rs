@@ -42,6 +42,16 @@ fn without_a_daemon_it_says_how_to_start_one() {
     assert_eq!(output.status.code(), Some(6));
     let text = stderr(&output);
     assert!(text.starts_with("error: no daemon answers on"), "{text}");
+    // As it was called, so that the next command is about the same node.
+    let data = place.data();
+    let up = format!(
+        "next:  start it with: peerage --data-dir {} up",
+        data.display()
+    );
+    assert!(text.contains(&up), "{text}");
+    let mut command = peerage(place.path());
+    command.env("PEERAGE_DATA_DIR", &data).arg("status");
+    let text = stderr(&command.output().unwrap());
     assert!(text.contains("next:  start it with: peerage up"), "{text}");
     let (code, problem) = place.fails(["status"]);
     assert_eq!(
@@ -58,6 +68,28 @@ fn a_wrong_command_line_is_a_problem_too() {
     assert_eq!(place.run(["id", "sing"]).status.code(), Some(2));
     let (code, problem) = place.fails(["id", "sing"]);
     assert_eq!((code, &problem["code"]), (2, &Value::from("usage")));
+}
+
+#[test]
+fn a_pipe_has_one_side_here_and_takes_its_options_only() {
+    let place = Place::new();
+    let usage = |rest: &[&str]| {
+        let (code, problem) = place.fails([&["direct", "pipe"][..], rest].concat());
+        assert_eq!((code, &problem["code"]), (2, &Value::from("usage")));
+        problem.to_string()
+    };
+    let to = ["--to", "127.0.0.1:22"];
+    usage(&[&["Ben"][..], &to].concat());
+    usage(&[&["Ben", "--listen", "127.0.0.1:0"][..], &to].concat());
+    usage(&["Ben", "--from", "Cy"]);
+    usage(&["Ben", "--node", "x", "--from", "Cy"]);
+    usage(&["--listen", "127.0.0.1:0"]);
+    assert!(usage(&[]).contains("--accept"));
+    assert!(usage(&["Ben", "--accept"]).contains("--from Ben"));
+    assert!(usage(&["Ben", "--listen", "2222"]).contains("127.0.0.1:2222"));
+    // It gets as far as asking for the daemon.
+    let (_, problem) = place.fails(["direct", "pipe", "Ben", "--listen", "localhost:2222"]);
+    assert_eq!(problem["code"], "daemon_unreachable");
 }
 
 /// Kind by kind, the exit code of something that really goes wrong.
@@ -96,6 +128,8 @@ fn every_exit_code_is_the_one_of_what_went_wrong() {
                 "put",
                 "--type",
                 "01000000-0000-0000-0000-000000000000",
+                "--payload",
+                "",
             ],
             4,
             "reserved_type",
@@ -196,7 +230,9 @@ fn errors_and_exit_codes_are_explained_without_a_daemon() {
         }
     }
     assert_eq!(all["exit_codes"].as_array().unwrap().len(), 9);
-    assert_eq!(place.run(["explain"]).status.code(), Some(2));
+    let bare = place.run(["explain"]);
+    assert_eq!(bare.status.code(), Some(2));
+    assert!(stderr(&bare).contains("explain --list"));
     let completions = stdout(&place.run(["completions", "bash"]));
     assert!(completions.contains("group_not_found") && completions.contains("PEER_E_CONNECT_SELF"));
     assert!(!place.data().exists(), "explaining changes nothing");
@@ -271,6 +307,8 @@ fn a_group_is_set_and_a_node_speaks_from_the_command_line() {
     assert_eq!(nobodys.json()["items"], Value::Array(Vec::new()));
     place.json(["group", "close", "Chess"]);
     listed(0, &["member", "ls", "--present"]);
+    let present = stdout(&place.run(["member", "ls", "--present"]));
+    assert!(present.starts_with("nobody is present"), "{present}");
     listed(1, &["member", "ls"]);
 }
 
@@ -314,6 +352,8 @@ fn the_whole_path_works_from_the_command_line() {
         (&group["name"], &Value::from("inviting-member"))
     );
 
+    let (code, problem) = ada.fails(["record", "put", "--type", "note"]);
+    assert_eq!((code, &problem["code"]), (2, &Value::from("usage")));
     let put = ada.json([
         "record",
         "put",
@@ -336,6 +376,15 @@ fn the_whole_path_works_from_the_command_line() {
             .len(),
         1
     );
+    let kind = put["type"].as_str().unwrap();
+    for (words, column) in [
+        (&["record", "ls"][..], &kind[..8]),
+        (&["record", "ls", "--type", "note"][..], "note"),
+    ] {
+        let table = stdout(&ada.run(words));
+        let row = table.lines().find(|line| line.starts_with(id)).unwrap();
+        assert_eq!(row.split_whitespace().nth(1), Some(column), "{table}");
+    }
     ada.json(["record", "rm", id]);
     let (code, problem) = ada.fails(["record", "get", id]);
     assert_eq!(
@@ -369,11 +418,14 @@ fn a_group_must_be_named_where_there_are_several() {
     let place = Place::new();
     let _daemon = place.start();
     place.json(["id", "new"]);
-    let (code, problem) = place.fails(["member", "ls"]);
-    assert_eq!(
-        (code, &problem["code"]),
-        (3, &Value::from("group_not_found"))
-    );
+    for words in [["member", "ls"], ["group", "show"], ["direct", "ls"]] {
+        let (code, problem) = place.fails(words);
+        assert_eq!(
+            (code, &problem["code"]),
+            (3, &Value::from("group_not_found"))
+        );
+        assert_eq!(problem["detail"], "there is no group yet");
+    }
     place.json(["group", "create", "--friendly-name", "Chess"]);
     place.json(["member", "ls"]);
     place.json(["group", "create", "--friendly-name", "Go"]);
@@ -381,6 +433,45 @@ fn a_group_must_be_named_where_there_are_several() {
     assert_eq!(code, 2, "{problem}");
     assert!(problem["detail"].as_str().unwrap().contains("--group"));
     place.json(["member", "ls", "--group", "Go"]);
+    let (_, problem) = place.fails(["group", "show"]);
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(
+        detail.contains("argument GROUP: Chess (") && detail.contains("Go ("),
+        "{detail}"
+    );
+}
+
+#[test]
+fn an_identity_must_be_named_where_several_are_in_one_group() {
+    let place = Place::new();
+    let _daemon = place.start();
+    place.json(["id", "new", "--friendly-name", "Ada"]);
+    place.json(["group", "create", "--friendly-name", "Chess club"]);
+    place.json(["id", "new", "--friendly-name", "Ben"]);
+    let card = place.json(["id", "card", "Ben"]);
+    let card = card["uri"].as_str().unwrap();
+    let made = place.json(["invite", "create", "--card", card]);
+    place.json(["join", made["uri"].as_str().unwrap(), "--as", "Ben"]);
+    for words in [
+        vec!["record", "ls"],
+        vec!["group", "show"],
+        vec!["record", "ls", "--group", "Chess club"],
+        vec!["group", "show", "Chess club"],
+    ] {
+        let (code, problem) = place.fails(&words);
+        assert_eq!(
+            (code, &problem["code"]),
+            (2, &Value::from("group_ambiguous")),
+            "{words:?}"
+        );
+        let detail = problem["detail"].as_str().unwrap();
+        for part in ["several identities", "Chess club", "Ada (", "Ben ("] {
+            assert!(detail.contains(part), "{words:?}: {detail}");
+        }
+        let next = problem["next_step"].as_str().unwrap();
+        assert!(next.contains("--as IDENTITY"), "{words:?}: {next}");
+        place.json([&words[..], &["--as", "Ada"]].concat());
+    }
 }
 
 #[test]
@@ -482,7 +573,51 @@ fn an_altered_or_missing_invitation_is_refused() {
         (2, &Value::from("PEER_E_INVITATION_NOT_TRUSTED"))
     );
     let (code, problem) = place.fails(["invite", "show", "no-such-file"]);
-    assert_eq!((code, &problem["code"]), (2, &Value::from("invalid_input")));
+    assert_eq!((code, &problem["code"]), (6, &Value::from("io")));
+}
+
+#[test]
+fn a_file_that_is_missing_is_the_same_trouble_everywhere() {
+    let place = Place::new();
+    for words in [
+        &["invite", "show", "no-such-file"][..],
+        &["join", "no-such-file"],
+        &["direct", "send", "Ben", "--file", "no-such-file"],
+        &["backup", "verify", "no-such-file"],
+        &["id", "import", "no-such-file"],
+    ] {
+        let (code, problem) = place.fails(words);
+        assert_eq!(
+            (code, &problem["code"]),
+            (6, &Value::from("io")),
+            "{words:?}"
+        );
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.contains("no-such-file"), "{words:?}: {detail}");
+    }
+}
+
+#[test]
+fn a_file_that_is_there_is_not_overwritten() {
+    let place = Place::new();
+    let _daemon = place.start();
+    place.json(["id", "new", "--friendly-name", "Ada"]);
+    let file = place.path().join("here");
+    fs::write(&file, "mine").unwrap();
+    let out = ["--out", file.to_str().unwrap()];
+    for words in [
+        &["id", "card"][..],
+        &["id", "export", "Ada"],
+        &["backup", "create"],
+    ] {
+        let (code, problem) = place.fails([words, &out].concat());
+        assert_eq!(
+            (code, &problem["code"]),
+            (5, &Value::from("file_exists")),
+            "{words:?}"
+        );
+    }
+    assert_eq!(fs::read_to_string(&file).unwrap(), "mine");
 }
 
 #[test]
@@ -598,4 +733,85 @@ fn the_door_works_from_the_command_line() {
     ada.json(["group", "door", "close"]);
     let (code, problem) = ada.fails(["group", "address"]);
     assert_eq!((code, &problem["code"]), (5, &Value::from("door_closed")));
+}
+
+#[test]
+fn an_empty_token_is_no_operators() {
+    let place = Place::new();
+    let _daemon = place.start();
+    let mut command = peerage(place.path());
+    command.arg("--data-dir").arg(place.data());
+    command.env("PEERAGE_TOKEN", "").arg("status");
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let text = stderr(&output);
+    assert!(text.contains("PEERAGE_TOKEN: is set and empty"), "{text}");
+}
+
+#[test]
+fn a_passphrase_is_given_as_the_command_takes_it() {
+    let place = Place::new();
+    let _daemon = place.start();
+    place.json(["id", "new", "--friendly-name", "Ada"]);
+    let file = |name: &str, text: &str| {
+        let path = place.path().join(name);
+        fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let (right, wrong) = (
+        file("right", "correct horse\n"),
+        file("wrong", "wrong horse\n"),
+    );
+    let next_step = |words: &[&str]| {
+        let (_, problem) = place.fails(words);
+        problem["next_step"].as_str().unwrap().to_owned()
+    };
+    let path = |name: &str| place.path().join(name).display().to_string();
+    let (identity, backup) = (path("ada.pem"), path("node.backup"));
+    let right = ["--passphrase-file", &right];
+    place.json([&["id", "export", "Ada", "--out", &identity][..], &right].concat());
+    place.json([&["backup", "create", "--out", &backup][..], &right].concat());
+    for words in [["id", "import", &identity], ["backup", "verify", &backup]] {
+        let next = next_step(&[&words[..], &["--passphrase-file", &wrong]].concat());
+        assert!(next.contains("PEERAGE_EXPORT_PASSPHRASE"), "{next}");
+    }
+}
+
+#[test]
+fn an_application_is_attached_with_a_token_as_long_as_that_is_good() {
+    let place = Place::new();
+    let _daemon = place.start();
+    place.json(["id", "new", "--friendly-name", "Ada"]);
+    place.json(["group", "create", "--friendly-name", "Chess"]);
+    let (code, problem) = place.fails(["app", "attach", "Chess"]);
+    assert_eq!((code, &problem["code"]), (4, &Value::from("token_needed")));
+    let next = problem["next_step"].as_str().unwrap();
+    assert!(next.contains("PEERAGE_TOKEN"), "{next}");
+
+    let scopes = ["--scope", "read", "--scope", "online"];
+    let issued = place.json([&["app", "register", "board"][..], &scopes].concat());
+    let as_board = |words: &[&str]| {
+        let mut command = peerage(place.path());
+        command.arg("--data-dir").arg(place.data()).args(words);
+        command.env("PEERAGE_TOKEN", issued["token"].as_str().unwrap());
+        command
+    };
+    let output = as_board(&["group", "connect", "Chess"]).output().unwrap();
+    let text = stderr(&output);
+    assert_eq!(output.status.code(), Some(5), "{text}");
+    assert!(text.contains("app attach GROUP --connect"), "{text}");
+
+    let mut attached = as_board(&["app", "attach", "Chess"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(attached.stdout.take().unwrap()).lines();
+    assert_eq!(lines.next().unwrap().unwrap(), "board attached");
+    place.json(["app", "revoke", "board"]);
+    assert!(lines.next().unwrap().unwrap().starts_with("board ended"));
+    let output = attached.wait_with_output().unwrap();
+    let text = stderr(&output);
+    assert_eq!(output.status.code(), Some(4), "{text}");
+    assert!(text.contains("token_needed"), "{text}");
 }

@@ -229,7 +229,7 @@ fn the_key_of_a_group_moves_to_another_machine() {
         let (code, problem) = ada.fails(export);
         assert_eq!(
             (code, &problem["code"]),
-            (2, &json!("invalid_input")),
+            (5, &json!("file_exists")),
             "not overwritten"
         );
         let (code, problem) = ben.fails([

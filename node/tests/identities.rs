@@ -399,7 +399,7 @@ fn an_export_is_written_once_for_its_owner_and_read_back() {
         0o600
     );
     let (code, problem) = here.fails(with_secret(&["id", "export", "Ada", "--out", out_text]));
-    assert_eq!((code, &problem["code"]), (2, &Value::from("invalid_input")));
+    assert_eq!((code, &problem["code"]), (5, &Value::from("file_exists")));
     let again = here.path().join("again.pem");
     let exported = here.run(with_secret(&[
         "id",

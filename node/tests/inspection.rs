@@ -668,8 +668,16 @@ fn memberships_links_and_participants_are_shown_from_the_command_line() {
         *one
     );
     assert_eq!(ada.json(["member", "ls"]).as_array().unwrap().len(), 2);
-    assert_eq!(ada.json(["group", "ping"])["found"], false);
-    let text = stdout(&ada.run(["group", "ping"]));
+    // The report is there although it is a failure.
+    let output = ada.run(["group", "ping", "--json"]);
+    assert_eq!(output.status.code(), Some(7));
+    let pinged: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(pinged["found"], false);
+    let problem: Value = serde_json::from_slice(&output.stderr).unwrap();
+    assert_eq!(problem["code"], "no_members_found");
+    let output = ada.run(["group", "ping"]);
+    assert_eq!(output.status.code(), Some(7));
+    let text = stdout(&output);
     assert!(text.contains("none found: no participant"), "{text}");
     ada.json(["group", "delete", id]);
     assert_eq!(ada.json(["group", "ls"]), Value::Array(Vec::new()));
@@ -773,13 +781,16 @@ async fn memberships_are_listed_under_their_identities_and_those_that_are_over_a
 fn until(place: &Place, arguments: &[&str], fits: impl Fn(&Value) -> bool) -> Value {
     let deadline = std::time::Instant::now() + Duration::from_secs(60);
     loop {
-        let answer = place.json(arguments);
+        // Some tell what they did not find, and fail.
+        let output = place.run([arguments, &["--json"]].concat());
+        let answer: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
         if fits(&answer) {
             return answer;
         }
         assert!(
             std::time::Instant::now() < deadline,
-            "{arguments:?}: {answer}"
+            "{arguments:?}: {answer}: {}",
+            String::from_utf8_lossy(&output.stderr)
         );
         std::thread::sleep(Duration::from_millis(50));
     }

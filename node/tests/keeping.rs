@@ -94,7 +94,7 @@ fn exports_and_backups_from_the_command_line_survive_kill_9() {
         "--passphrase-file",
         file,
     ]);
-    assert_eq!((status, &problem["code"]), (2, &json!("invalid_input")));
+    assert_eq!((status, &problem["code"]), (5, &json!("file_exists")));
     let (status, problem) = place.fails(["group", "import", &config, "--passphrase-file", file]);
     assert_eq!(
         (status, &problem["code"]),

@@ -180,6 +180,10 @@ fn the_command_line_sends_messages_files_and_tcp_connections() {
     assert_eq!(problem["original"], "PEER_E_CONNECTION_NOT_FOUND");
     let (exit, problem) = ada.fails(["direct", "open", "Ada"]);
     assert_eq!((exit, problem["code"].as_str()), (2, Some("connect_self")));
+    let (exit, problem) = ada.fails(["direct", "send", "Ada", "--payload", "psst"]);
+    assert_eq!((exit, problem["code"].as_str()), (2, Some("connect_self")));
+    let next = problem["next_step"].as_str().unwrap();
+    assert!(next.contains("--node PEER-ID"), "{next}");
 
     // A message, a large one from a file, and one on a connection that is kept open.
     let mut recv = Running::start(ben, &["direct", "recv", "--count", "3", "--json"]);
@@ -221,12 +225,21 @@ fn the_command_line_sends_messages_files_and_tcp_connections() {
             .len(),
         2
     );
-    ada.json(["direct", "send", &id, "--payload", "still there?"]);
+    let at_node = ["--node", opened["node"].as_str().unwrap()];
+    let on_it = ["direct", "send", &id, "--payload", "still there?"];
+    let (exit, problem) = ada.fails([&on_it[..], &at_node].concat());
+    assert_eq!((exit, problem["code"].as_str()), (2, Some("usage")));
+    ada.json(on_it);
     line(&mut told);
     assert_eq!(line(&mut told)["payload_text"], "still there?");
     drop(told);
     assert_eq!(recv.ended().0, 0, "it ends after the third message");
     ada.json(["direct", "close", &id]);
+    let (exit, problem) = ada.fails(["direct", "send", &id, "--payload", "still there?"]);
+    assert_eq!(
+        (exit, problem["code"].as_str()),
+        (3, Some("connection_not_found"))
+    );
 
     // Standard input and output, both ways: a file one way, a word back.
     let content = bytes(5_000_000);
@@ -282,6 +295,17 @@ fn the_command_line_sends_messages_files_and_tcp_connections() {
     assert_eq!(exit, 2);
     let server = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let to = server.local_addr().unwrap().to_string();
+    let (exit, problem) = ada.fails(["direct", "pipe", "Ben", "--listen", &to]);
+    assert_eq!(
+        (exit, problem["code"].as_str()),
+        (6, Some("unable_to_listen"))
+    );
+    assert!(
+        problem["next_step"]
+            .as_str()
+            .unwrap()
+            .contains("--listen, or 0")
+    );
     let _accept = Running::start(ben, &["direct", "pipe", "--accept", "--to", &to]);
     let mut forward = Running::start(
         ada,

@@ -4,6 +4,7 @@ use std::pin::pin;
 
 use futures::StreamExt;
 use serde::Serialize;
+use serde_json::Value;
 
 use super::{
     args::{AppCommand, RegisterArgs},
@@ -14,6 +15,7 @@ use super::{
 use crate::{
     Error,
     api::segment,
+    error::catalogue,
     model::{
         ApplicationInfo, GroupInfo, IssuedToken, NewApplication, Quotas, SessionEvent,
         SessionEventKind,
@@ -64,9 +66,15 @@ async fn attach(
     connect: bool,
     output: Output,
 ) -> Result<(), Failure> {
+    if client.authorization().is_none() {
+        return Err(nobody());
+    }
     let mut session = pin!(client.lines::<SessionEvent>("/v1/session").await?);
     while let Some(event) = session.next().await {
-        let event = event?;
+        let event = match event {
+            Ok(event) => event,
+            Err(failure) => return ended(client).await.and(Err(failure)),
+        };
         if event.kind == SessionEventKind::Attached {
             for group in groups {
                 let what = if connect { "connect" } else { "open" };
@@ -80,10 +88,29 @@ async fn attach(
             format!("{} {}{reason}", event.application, event.kind.as_str())
         })?;
         if event.kind == SessionEventKind::Ended {
-            return Ok(());
+            return ended(client).await;
         }
     }
+    // It was cut off before it could say why.
+    ended(client).await?;
     Err(Error::ShuttingDown.into())
+}
+
+/// The operator needs no session, and would hold nothing by it.
+fn nobody() -> Failure {
+    let detail = "an application is attached, and no token says which: PEERAGE_TOKEN is not set";
+    Failure::new(&catalogue::TOKEN_NEEDED, detail).advise(
+        "put its token in PEERAGE_TOKEN: peerage app register NAME --scope online, or peerage app token NAME",
+    )
+}
+
+/// Whether the session has ended in order, with the node, or because the token was revoked.
+async fn ended(client: &Client) -> Result<(), Failure> {
+    let asked: Result<Value, Failure> = client.get("/v1/application").await;
+    match asked {
+        Err(failure) if failure.is(&catalogue::TOKEN_NEEDED) => Err(failure),
+        _ => Ok(()),
+    }
 }
 
 /// The token alone goes to standard output, so that it can be sent to a file; what is to be said about

@@ -168,7 +168,7 @@ pub enum Command {
 #[derive(Debug, Clone, Args)]
 pub struct ExplainArgs {
     /// A code, a name or number of the original Peer Infrastructure's, or exit and a number
-    #[arg(required_unless_present = "list", value_parser = CodeParser, hide_possible_values = true, allow_negative_numbers = true)]
+    #[arg(value_parser = CodeParser, hide_possible_values = true, allow_negative_numbers = true)]
     pub code: Vec<String>,
     /// List all of them
     #[arg(long, conflicts_with = "code")]
@@ -252,7 +252,7 @@ pub enum IdCommand {
         /// On one line instead of as a text block
         #[arg(long)]
         uri: bool,
-        /// Write to this file instead of the terminal
+        /// Write to this file instead of the terminal; it is never overwritten
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
@@ -306,6 +306,9 @@ pub struct GroupArg {
     /// The member, where several identities of this node are in the group
     #[arg(long = "as", value_name = "IDENTITY")]
     pub identity: Option<String>,
+    /// Whether the group is the command's own argument, which decides how it is asked for.
+    #[arg(skip)]
+    pub as_argument: bool,
 }
 
 /// Which group, as the command's own argument.
@@ -376,7 +379,9 @@ pub enum GroupCommand {
         addresses: Vec<String>,
     },
     /// Ask the participants known here whether they are there, and how long they take to answer
-    #[command(after_help = "Example:\n  peerage group ping Chess")]
+    #[command(
+        after_help = "Example:\n  peerage group ping Chess\n\nThe exit code is 0 when one of them answers, otherwise 7."
+    )]
     Ping(GroupName),
     /// Go offline
     #[command(after_help = "Example:\n  peerage group close Chess")]

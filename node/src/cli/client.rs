@@ -1,5 +1,6 @@
 //! Talks to the daemon over its socket.
 
+mod choice;
 mod transfer;
 
 use std::{path::PathBuf, time::Duration};
@@ -20,6 +21,7 @@ use super::{args::GroupArg, failure::Failure};
 use crate::{
     Error,
     api::{MAX_PAGE, segment},
+    error::catalogue,
     model::{GroupEvent, GroupInfo, IdentityInfo, Page, Problem},
 };
 
@@ -130,6 +132,26 @@ impl Client {
         self.bytes(Method::POST, path, None::<&()>).await.map(drop)
     }
 
+    /// Names the identities to choose from where one is missing: what the daemon says of several groups
+    /// is true of one group as several identities, too.
+    pub(super) async fn told_apart(&self, failure: Failure) -> Failure {
+        if !failure.is(&catalogue::GROUP_AMBIGUOUS) {
+            return failure;
+        }
+        // Who may not list the groups is told what the daemon said.
+        let mut groups: Vec<GroupInfo> = self.list("/v1/groups").await.unwrap_or_default();
+        groups.retain(|group| failure.0.detail.contains(&group.name));
+        match groups.as_slice() {
+            [first, more @ ..]
+                if !more.is_empty() && more.iter().all(|other| other.name == first.name) =>
+            {
+                let identities = choice::identities(self, &groups).await;
+                choice::which_identity(first, &identities)
+            }
+            _ => failure,
+        }
+    }
+
     /// The path of a group: the one named, else the only one there is.
     pub(super) async fn group(&self, wanted: &GroupArg) -> Result<GroupPath, Failure> {
         if let Some(group) = &wanted.group {
@@ -143,22 +165,16 @@ impl Client {
             }
             None => None,
         };
-        let groups: Vec<GroupInfo> = self.list("/v1/groups").await?;
-        let mut groups = groups.iter().filter(|group| match &identity {
-            Some(identity) => group.identity == *identity,
-            None => true,
-        });
-        match (groups.next(), groups.next()) {
-            (Some(only), None) => Ok(GroupPath::new(&only.name, Some(&only.identity))),
-            (Some(_), Some(_)) => Err(Failure::from(Error::invalid(
-                "group",
-                "there are several groups: name one with --group",
-            ))
-            .advise("list them with: peerage group ls")),
-            (None, _) => Err(Failure::from(Error::GroupNotFound {
-                name: "the only group".to_owned(),
-            })
-            .advise("make one with: peerage group create, or join one with: peerage join")),
+        let mut groups: Vec<GroupInfo> = self.list("/v1/groups").await?;
+        groups.retain(|group| identity.as_ref().is_none_or(|one| group.identity == *one));
+        match groups.as_slice() {
+            [only] => Ok(GroupPath::new(&only.name, Some(&only.identity))),
+            [] => Err(choice::no_group(identity.as_deref())),
+            [first, more @ ..] if more.iter().all(|other| other.name == first.name) => {
+                let identities = choice::identities(self, &groups).await;
+                Err(choice::which_identity(first, &identities))
+            }
+            several => Err(choice::which_group(several, wanted.as_argument)),
         }
     }
 

@@ -1,8 +1,13 @@
 //! `peerage direct …`
 
+use std::collections::BTreeMap;
+
 use data_encoding::BASE64;
 use futures::StreamExt;
-use peerage_protocol::wire::direct::{MAX_DIRECT_MESSAGE_BYTES, MessageType};
+use peerage_protocol::{
+    direct::ConnectionId,
+    wire::direct::{MAX_DIRECT_MESSAGE_BYTES, MessageType},
+};
 use serde::Serialize;
 
 use super::{
@@ -10,18 +15,25 @@ use super::{
     client::{Client, GroupPath},
     failure::Failure,
     input,
-    output::{Output, fields, harmless, short_time, table},
+    output::{Output, fields, harmless, on_one_line, short_time, table},
     pipe,
     socket::Socket,
 };
 use crate::{
     Error,
     api::segment,
-    model::{ConnectionInfo, ConnectionMode, DirectOpening, DirectTold, MessageInfo, OpenDirect},
+    error::catalogue,
+    model::{
+        ConnectionInfo, ConnectionMode, DirectOpening, DirectTold, MemberDetail, MessageInfo,
+        OpenDirect,
+    },
 };
 
 /// At most this many characters of a message on a line.
 const MAX_SHOWN_CHARS: usize = 200;
+
+/// The type of messages that are sent without one.
+const USUAL_TYPE: &str = "message";
 
 pub(super) async fn run(
     client: &Client,
@@ -44,7 +56,7 @@ pub(super) async fn run(
                 wait: !no_wait,
             };
             let path = client.group(&group).await?;
-            let opening: DirectOpening = client.post(&path.below("/direct"), &request).await?;
+            let opening = begun(client, &path, &request).await?;
             output.show(&opening, |opening| match &opening.connection {
                 Some(connection) => connection_fields(connection),
                 None => opening.id.to_string(),
@@ -53,9 +65,20 @@ pub(super) async fn run(
         DirectCommand::Send {
             to,
             kind,
+            node,
+            address,
             payload,
             group,
-        } => send(client, &group, &to, &kind, payload, output).await,
+        } => {
+            let request = OpenDirect {
+                member: to,
+                node,
+                address,
+                mode: ConnectionMode::Messages,
+                wait: true,
+            };
+            send(client, &group, &request, &kind, payload, output).await
+        }
         DirectCommand::Recv {
             kinds,
             count,
@@ -83,7 +106,7 @@ pub(super) async fn run(
                 format!("closed {}", harmless(&done.closed))
             })
         }
-        DirectCommand::Pipe(args) => pipe::run(client, args, output).await,
+        DirectCommand::Pipe(args) => pipe::run(client, args, output).await.map_err(other_port),
     }
 }
 
@@ -98,10 +121,11 @@ struct Sent {
     to: String,
 }
 
+/// Sends to the member that a connection is to be opened to, or on the connection that has this id.
 async fn send(
     client: &Client,
     group: &GroupArg,
-    to: &str,
+    request: &OpenDirect,
     kind: &str,
     payload: PayloadArgs,
     output: Output,
@@ -129,10 +153,17 @@ async fn send(
     }
     let path = client.group(group).await?;
     let open: Vec<ConnectionInfo> = client.list(&path.asking("/direct", "kind=all")).await?;
-    let existing = open.iter().find(|one| one.id.to_string() == to);
+    let existing = open.iter().find(|one| one.id.to_string() == request.member);
     let connection = match existing {
+        Some(_) if request.node.is_some() || request.address.is_some() => {
+            return Err(Failure::usage(
+                "a connection that is open leads where it leads: leave --node and --address out",
+            ));
+        }
         Some(connection) => connection.clone(),
-        None => open_to(client, &path, to.to_owned(), ConnectionMode::Messages).await?,
+        None => opened(client, &path, request)
+            .await
+            .map_err(|failure| no_member(&request.member, failure))?,
     };
     let sent_bytes = data.len();
     let id = connection.id.to_string();
@@ -153,31 +184,48 @@ async fn send(
     })
 }
 
-/// Opens a connection and waits until it is open.
-pub(super) async fn open_to(
-    client: &Client,
-    group: &GroupPath,
-    member: String,
-    mode: ConnectionMode,
-) -> Result<ConnectionInfo, Failure> {
-    let request = OpenDirect {
-        member,
-        mode,
-        wait: true,
-        ..OpenDirect::default()
-    };
-    opened(client, group, &request).await
+/// The port that cannot be had is the pipe's, not the node's.
+fn other_port(failure: Failure) -> Failure {
+    match failure.is(&catalogue::UNABLE_TO_LISTEN) {
+        true => failure.advise("choose another port with --listen, or 0 for any that is free"),
+        false => failure,
+    }
 }
 
+/// A number that stands for no member is the id of a connection that has ended.
+fn no_member(to: &str, failure: Failure) -> Failure {
+    match to.parse::<ConnectionId>() {
+        Ok(id) if failure.is(&catalogue::MEMBER_NOT_FOUND) => {
+            Error::ConnectionNotFound { id }.into()
+        }
+        _ => failure,
+    }
+}
+
+/// Opens a connection and waits until it is open.
 pub(super) async fn opened(
     client: &Client,
     group: &GroupPath,
     request: &OpenDirect,
 ) -> Result<ConnectionInfo, Failure> {
-    let opening: DirectOpening = client.post(&group.below("/direct"), request).await?;
+    let opening = begun(client, group, request).await?;
     opening
         .connection
         .ok_or_else(|| Error::TimedOut { seconds: 25 }.into())
+}
+
+async fn begun(
+    client: &Client,
+    group: &GroupPath,
+    request: &OpenDirect,
+) -> Result<DirectOpening, Failure> {
+    let opening = client.post(&group.below("/direct"), request).await;
+    opening.map_err(|failure: Failure| match failure.is(&catalogue::CONNECT_SELF) {
+        true => failure.advise(
+            "name another member, or another node of this one with --node PEER-ID; list them with: peerage member nodes",
+        ),
+        false => failure,
+    })
 }
 
 async fn recv(
@@ -196,22 +244,77 @@ async fn recv(
     let path = group.asking("/direct/listen", &query);
     let told = client.lines::<DirectTold>(&path).await?;
     let mut told = std::pin::pin!(told);
+    let mut names = Names::new(kinds);
     let mut left = count.unwrap_or(u64::MAX);
     while left > 0 {
         let Some(told) = told.next().await else {
             break;
         };
         let told = told?;
+        if output == Output::Text && !raw {
+            names.hear_of(&told, client, group).await;
+        }
         match (&told, raw) {
             (DirectTold::Data(message), true) => output.bytes(&content(message)?)?,
             (_, true) => {}
-            (_, false) => output.line(&told, told_line)?,
+            (_, false) => output.line(&told, |told| told_line(told, &names))?,
         }
         if let DirectTold::Data(_) = told {
             left -= 1;
         }
     }
     Ok(())
+}
+
+/// What people call the members and the types that messages name by numbers.
+struct Names {
+    members: BTreeMap<String, String>,
+    types: BTreeMap<String, String>,
+}
+
+impl Names {
+    /// Of types, only names that were asked for are known, and the usual one.
+    fn new(kinds: &[String]) -> Self {
+        let names = kinds.iter().map(String::as_str).chain([USUAL_TYPE]);
+        let types = names
+            .filter_map(|name| {
+                Some((
+                    name.parse::<MessageType>().ok()?.to_string(),
+                    name.to_owned(),
+                ))
+            })
+            .collect();
+        Self {
+            members: BTreeMap::new(),
+            types,
+        }
+    }
+
+    /// Notes a member's name, and asks for that of one who was connected before.
+    async fn hear_of(&mut self, told: &DirectTold, client: &Client, group: &GroupPath) {
+        match told {
+            DirectTold::Connected { connection } => {
+                let (name, friendly) = (&connection.member, &connection.friendly_name);
+                self.members.insert(name.clone(), friendly.clone());
+            }
+            DirectTold::Data(message) if !self.members.contains_key(&message.from) => {
+                let path = group.below(&format!("/members/{}", segment(&message.from)));
+                let member: Result<MemberDetail, Failure> = client.get(&path).await;
+                // Not everybody may look; then the peer name has to do.
+                let friendly = member.map_or_else(|_| String::new(), |it| it.member.friendly_name);
+                self.members.insert(message.from.clone(), friendly);
+            }
+            _ => {}
+        }
+    }
+
+    fn member(&self, name: &str) -> &str {
+        self.members.get(name).map_or("", String::as_str)
+    }
+
+    fn kind<'a>(&'a self, kind: &'a str) -> &'a str {
+        self.types.get(kind).map_or(kind, String::as_str)
+    }
 }
 
 /// The path of one connection.
@@ -225,7 +328,7 @@ fn content(message: &MessageInfo) -> Result<Vec<u8>, Failure> {
         .map_err(|error| Error::Internal(error.to_string()).into())
 }
 
-fn told_line(told: &DirectTold) -> String {
+fn told_line(told: &DirectTold, names: &Names) -> String {
     match told {
         DirectTold::Connected { connection } => format!(
             "{} connected {} {}",
@@ -239,13 +342,20 @@ fn told_line(told: &DirectTold) -> String {
         DirectTold::Failed(end) => format!("{} failed {} {}", end.id, end.member, end.reason),
         DirectTold::Data(message) => {
             let text = match &message.payload_text {
-                Some(text) => harmless(&text.chars().take(MAX_SHOWN_CHARS).collect::<String>()),
+                Some(text) => on_one_line(&text.chars().take(MAX_SHOWN_CHARS).collect::<String>()),
                 None => format!(
                     "{} bytes",
                     BASE64.decode_len(message.payload.len()).unwrap_or(0)
                 ),
             };
-            format!("{} data {} {text}", message.id, message.from)
+            let (name, kind) = (names.member(&message.from), names.kind(&message.kind));
+            format!(
+                "{} data {} {} [{}] {text}",
+                message.id,
+                message.from,
+                harmless(name),
+                harmless(kind)
+            )
         }
         DirectTold::Missed { messages } => format!("- missed {messages} messages"),
     }
@@ -291,4 +401,52 @@ fn connection_table(connections: &[ConnectionInfo]) -> String {
         }),
         "no open connection; open one with: peerage direct open MEMBER",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_shown_with_who_sent_it_as_what_on_one_line() {
+        let mut names = Names::new(&["photo".to_owned()]);
+        names.members.insert("5f0c.x".to_owned(), "Ada".to_owned());
+        let line = |kind: MessageType, from: &str, text: &str| {
+            let message = MessageInfo {
+                id: ConnectionId::new(7).unwrap(),
+                from: from.to_owned(),
+                kind: kind.to_string(),
+                payload: String::new(),
+                payload_text: Some(text.to_owned()),
+            };
+            told_line(&DirectTold::Data(message), &names)
+        };
+        let named = MessageType::from_name;
+        assert_eq!(
+            line(named("message"), "5f0c.x", "a\nb\n"),
+            "7 data 5f0c.x Ada [message] a\\nb"
+        );
+        assert_eq!(
+            line(named("photo"), "5f0c.x", "x"),
+            "7 data 5f0c.x Ada [photo] x"
+        );
+        let other = named("other");
+        let shown = line(other, "1111.y", "x");
+        assert!(shown.contains(&format!("[{other}] x")), "{shown}");
+    }
+
+    #[test]
+    fn a_number_that_is_nobodys_name_is_a_connection_that_has_ended() {
+        let unknown = |name: &str| {
+            Failure::from(Error::MemberNotFound {
+                name: name.to_owned(),
+            })
+        };
+        let of = |to: &str| no_member(to, unknown(to)).0.code;
+        assert_eq!(of("1781"), "connection_not_found");
+        assert_eq!(of("0"), "member_not_found");
+        assert_eq!(of("Ben"), "member_not_found");
+        let busy = no_member("1781", Error::Busy.into());
+        assert_eq!(busy.0.code, "busy");
+    }
 }

@@ -5,7 +5,7 @@ use std::{path::Path, process::ExitCode};
 use super::{
     args::{DoctorArgs, Global},
     failure::Failure,
-    output::{Output, harmless},
+    output::{Output, harmless, on_one_line},
 };
 use crate::{
     Error, ErrorKind, Settings,
@@ -164,13 +164,13 @@ pub(super) fn finding_lines(found: &Finding) -> Vec<String> {
         Level::Warning => "warning ",
         Level::Problem => "PROBLEM ",
     };
-    let mut lines = vec![format!(
-        "{mark}{}: {}",
-        found.check.as_str(),
-        harmless(&found.detail)
-    )];
+    let mut detail = found.detail.lines().map(harmless);
+    let first = detail.next().unwrap_or_default();
+    let mut lines = vec![format!("{mark}{}: {first}", found.check.as_str())];
+    // Some point at a place in a file, on lines of their own.
+    lines.extend(detail.map(|line| format!("        {line}")));
     if let Some(next) = &found.next_step {
-        lines.push(format!("        next: {}", harmless(next)));
+        lines.push(format!("        next: {}", on_one_line(next)));
     }
     lines
 }
@@ -181,4 +181,24 @@ fn counts(report: &DoctorReport) -> (usize, usize) {
         alike.count()
     };
     (of(Level::Warning), of(Level::Problem))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_several_lines_is_shown_on_several() {
+        let detail = "line 1\n  |\u{1b}\n".to_owned();
+        let kind = ErrorKind::FixInput;
+        let found = Finding::problem(Check::Configuration, kind, detail, "change it");
+        assert_eq!(
+            finding_lines(&found),
+            [
+                "PROBLEM configuration: line 1",
+                "          |\u{fffd}",
+                "        next: change it"
+            ]
+        );
+    }
 }

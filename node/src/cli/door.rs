@@ -112,7 +112,9 @@ pub(super) async fn join(client: &Client, args: VisitArgs, output: Output) -> Re
     let password = match &args.password_file {
         Some(path) => Some(input::password(path)?.to_string()),
         None if args.ask => None,
-        None => Some(input::prompt("Password of the group: ")?.to_string()),
+        None => {
+            Some(input::prompt("Password of the group: ", input::PASSWORD_OTHERWISE)?.to_string())
+        }
     };
     let mut request = VisitRequest {
         address: input::text(&args.address)?,

@@ -11,7 +11,7 @@ use super::{
     client::{Client, GroupPath},
     failure::Failure,
     id::Deleted,
-    output::{Output, harmless, short_time, table},
+    output::{Output, harmless, on_one_line, short_time, table},
 };
 use crate::{
     api::segment,
@@ -171,7 +171,7 @@ pub(super) fn event_line(event: &GroupEvent) -> String {
     let content = event.content.as_ref();
     let text = content.and_then(|record| record.payload_text.as_deref());
     for text in event.detail.as_deref().into_iter().chain(text) {
-        line.push_str(&format!(" {}", harmless(text)));
+        line.push_str(&format!(" {}", on_one_line(text)));
     }
     for more in particulars(event) {
         line.push_str(&format!(" {}", harmless(&more)));

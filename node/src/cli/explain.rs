@@ -15,6 +15,11 @@ pub(super) fn explain(args: &ExplainArgs, output: Output) -> Result<(), Failure>
     if args.list {
         return output.show(&catalogue::everything(), list);
     }
+    if args.code.is_empty() {
+        return Err(Failure::usage("nothing is named that could be explained").advise(
+            "name an error, as in: peerage explain group_not_found; or list all: peerage explain --list",
+        ));
+    }
     let found = catalogue::explain(&args.code.join(" "))?;
     output.show(&found, |found| {
         let errors = found.errors.iter().map(error);

@@ -8,7 +8,10 @@ use super::{
     failure::Failure,
     output::{Output, harmless, short_time, table, yes},
 };
-use crate::model::{GraphNode, GroupGraph, PingReport};
+use crate::{
+    error::catalogue,
+    model::{GraphNode, GroupGraph, PingReport},
+};
 
 pub(super) async fn run(
     client: &Client,
@@ -27,7 +30,15 @@ pub(super) async fn run(
 pub(super) async fn ping(client: &Client, group: GroupArg, output: Output) -> Result<(), Failure> {
     let path = client.group(&group).await?.below("/ping");
     let report: PingReport = client.post(&path, &()).await?;
-    output.show(&report, ping_text)
+    output.show(&report, ping_text)?;
+    match report.found {
+        true => Ok(()),
+        // What was tried is told all the same.
+        false => Err(Failure::new(
+            &catalogue::NO_MEMBERS_FOUND,
+            "no participant of the group was found",
+        )),
+    }
 }
 
 fn ping_text(report: &PingReport) -> String {

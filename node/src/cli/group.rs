@@ -263,6 +263,7 @@ impl From<GroupName> for GroupArg {
         Self {
             group: name.group,
             identity: name.identity,
+            as_argument: true,
         }
     }
 }

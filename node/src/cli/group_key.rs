@@ -31,6 +31,7 @@ pub(super) async fn run(
             let group = GroupArg {
                 group: Some(group),
                 identity,
+                as_argument: true,
             };
             export(client, &group, &out, passphrase_file.as_deref(), output).await
         }
@@ -59,6 +60,7 @@ pub(super) async fn run(
             let group = GroupArg {
                 group: Some(group),
                 identity: None,
+                as_argument: true,
             };
             let path = client.group(&group).await?.below("/key/admin");
             let request = IssueAdminRequest { identity };

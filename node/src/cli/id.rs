@@ -56,6 +56,7 @@ pub(super) async fn run(
             output.show(&identity, identity_fields)
         }
         IdCommand::Card { name, uri, out } => {
+            out.as_deref().map_or(Ok(()), must_be_new)?;
             let path = identity_path(name.as_deref(), "/card");
             let card: CardText = client.get(&path).await?;
             give_out(&card, out, if uri { &card.uri } else { &card.text }, output)

@@ -10,7 +10,7 @@ use peerage_protocol::{invitation::Invitation, wire::direct::MAX_DIRECT_MESSAGE_
 use zeroize::Zeroizing;
 
 use super::{failure::Failure, output::Output};
-use crate::{Error, settings::MAX_PASSPHRASE_BYTES};
+use crate::{Error, error::catalogue, settings::MAX_PASSPHRASE_BYTES};
 
 /// At most this much text: an invitation needs half.
 const MAX_TEXT_BYTES: u64 = 64 * 1024;
@@ -20,6 +20,13 @@ const MAX_CONTENT_BYTES: u64 = 96 * 1024;
 
 /// A passphrase of fewer characters is warned of.
 const SHORT_PASSPHRASE: usize = 8;
+
+/// How the passphrase of an export is given without a terminal.
+const PASSPHRASE_OTHERWISE: &str =
+    "give it with --passphrase-file FILE, or in PEERAGE_EXPORT_PASSPHRASE";
+
+/// How the password of a group is.
+pub(super) const PASSWORD_OTHERWISE: &str = "give it with --password-file FILE";
 
 /// The text itself when it is a `peerage:` URI, else that of a file or of standard input.
 pub(super) fn text(argument: &str) -> Result<String, Failure> {
@@ -70,8 +77,8 @@ pub(super) fn passphrase(file: Option<&Path>, ask: Ask) -> Result<Zeroizing<Stri
     if let Ok(text) = std::env::var("PEERAGE_EXPORT_PASSPHRASE") {
         return Ok(Zeroizing::new(text));
     }
-    let given = prompt("Passphrase of the export: ")?;
-    if ask == Ask::Twice && prompt("Once more: ")? != given {
+    let given = prompt("Passphrase of the export: ", PASSPHRASE_OTHERWISE)?;
+    if ask == Ask::Twice && prompt("Once more: ", PASSPHRASE_OTHERWISE)? != given {
         return Err(Error::invalid("passphrase", "the two differ").into());
     }
     Ok(given)
@@ -104,8 +111,8 @@ pub(super) fn password(file: &Path) -> Result<Zeroizing<String>, Failure> {
 
 /// A new password of a group, asked for twice.
 pub(super) fn new_password() -> Result<Zeroizing<String>, Failure> {
-    let given = prompt("Password of the group: ")?;
-    if prompt("Once more: ")? != given {
+    let given = prompt("Password of the group: ", PASSWORD_OTHERWISE)?;
+    if prompt("Once more: ", PASSWORD_OTHERWISE)? != given {
         return Err(Error::invalid("password", "the two differ").into());
     }
     Ok(given)
@@ -120,17 +127,27 @@ pub(super) enum Ask {
     Twice,
 }
 
-/// Asks on the terminal, without showing the answer.
-pub(super) fn prompt(question: &str) -> Result<Zeroizing<String>, Failure> {
+/// Asks on the terminal, without showing the answer. `otherwise` is how it is given without one.
+pub(super) fn prompt(question: &str, otherwise: &str) -> Result<Zeroizing<String>, Failure> {
     rpassword::prompt_password(question)
         .map(Zeroizing::new)
         .map_err(|error| {
-            Failure::from(Error::invalid(
-                "passphrase",
-                format!("cannot be asked for without a terminal: {error}"),
-            ))
-            .advise("give it in a file: --passphrase-file or --password-file")
+            let reason = format!("cannot be asked for without a terminal: {error}");
+            Failure::from(Error::invalid("passphrase", reason)).advise(otherwise)
         })
+}
+
+/// With what helps where the passphrase of an export or a backup is wrong or missing; the usual next
+/// step is about the node's own.
+pub(super) fn of_export(failure: Failure) -> Failure {
+    let next_step = if failure.is(&catalogue::WRONG_PASSPHRASE) {
+        "check the passphrase that the file was written with: --passphrase-file FILE or PEERAGE_EXPORT_PASSPHRASE"
+    } else if failure.is(&catalogue::PASSPHRASE_NEEDED) {
+        PASSPHRASE_OTHERWISE
+    } else {
+        return failure;
+    };
+    failure.advise(next_step)
 }
 
 fn read(path: &Path, limit_bytes: u64) -> Result<Vec<u8>, Failure> {
@@ -140,14 +157,7 @@ fn read(path: &Path, limit_bytes: u64) -> Result<Vec<u8>, Failure> {
     } else {
         File::open(path).and_then(|file| file.take(limit_bytes + 1).read_to_end(&mut bytes))
     };
-    done.map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => Failure::from(Error::invalid(
-            "file",
-            format!("{} does not exist", path.display()),
-        ))
-        .advise("check the path"),
-        _ => Error::io(path, error).into(),
-    })?;
+    done.map_err(|error| Error::io(path, error))?;
     if bytes.len() as u64 > limit_bytes {
         let reason = format!("{} is larger than {limit_bytes} bytes", path.display());
         return Err(Error::invalid("file", reason).into());

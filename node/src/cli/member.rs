@@ -24,7 +24,11 @@ pub(super) async fn run(
             let path = client.group(&group).await?;
             let path = path.asking("/members", if present { "present=true" } else { "" });
             let members: Vec<MemberInfo> = client.list(&path).await?;
-            output.show(&members, |members| member_table(members))
+            let nobody = match present {
+                true => "nobody is present, or nobody shows that they are",
+                false => "no member is known yet",
+            };
+            output.show(&members, |members| member_table(members, nobody))
         }
         MemberCommand::Show { name, group } => {
             let rest = format!("/members/{}", segment(&name));
@@ -76,7 +80,7 @@ pub(super) async fn run(
     }
 }
 
-fn member_table(members: &[MemberInfo]) -> String {
+fn member_table(members: &[MemberInfo], nobody: &str) -> String {
     table(
         [
             "MEMBER",
@@ -98,7 +102,7 @@ fn member_table(members: &[MemberInfo]) -> String {
                 member.issued_by.chars().take(8).collect(),
             ]
         }),
-        "no member is known yet",
+        nobody,
     )
 }
 

@@ -134,6 +134,12 @@ fn harmless_lines(cell: &str) -> String {
     lines.join("\n")
 }
 
+/// Foreign text on one line: without the line end that closes it, the others as `\n`.
+pub(super) fn on_one_line(text: &str) -> String {
+    let lines: Vec<String> = text.lines().map(harmless).collect();
+    lines.join("\\n")
+}
+
 pub(super) fn yes(value: bool) -> String {
     if value { "yes" } else { "no" }.to_owned()
 }
@@ -191,6 +197,12 @@ mod tests {
     #[test]
     fn foreign_text_cannot_drive_the_terminal() {
         assert_eq!(harmless("a\u{1b}[2Jb\n"), "a\u{fffd}[2Jb\u{fffd}");
+        // Lines are told apart, and a carriage return does not overwrite one.
+        assert_eq!(
+            on_one_line("a\n\u{1b}b\r\n\rc\n"),
+            "a\\n\u{fffd}b\\n\u{fffd}c"
+        );
+        assert_eq!(on_one_line(""), "");
         // Nor turn around what follows, nor hide in it.
         assert_eq!(harmless("a\u{202e}b\u{200b}"), "a\u{fffd}b\u{fffd}");
         // Nor through a table, whoever forgot to ask for it.

@@ -39,6 +39,7 @@ const TURN_PAUSE: Duration = Duration::from_millis(100);
 const FULL: [&str; 3] = ["too_many_connections", "direct_busy", "quota_exceeded"];
 
 pub(super) async fn run(client: &Client, args: PipeArgs, output: Output) -> Result<(), Failure> {
+    check_sides(&args)?;
     for address in args.listen.iter().chain(&args.to) {
         check(address, args.any_address)?;
     }
@@ -74,6 +75,30 @@ fn request(member: &str, args: &PipeArgs) -> OpenDirect {
         address: args.address.clone(),
         mode: ConnectionMode::Stream,
         wait: true,
+    }
+}
+
+/// One side names a member, the other accepts; each has options of its own.
+fn check_sides(args: &PipeArgs) -> Result<(), Failure> {
+    let wrong = |reason: &str, next_step: &str| Err(Failure::usage(reason).advise(next_step));
+    match &args.member {
+        None if !args.accept => wrong(
+            "a pipe has two sides, and neither is named",
+            "name the member: peerage direct pipe MEMBER; or wait for one: peerage direct pipe --accept",
+        ),
+        Some(member) if args.accept => wrong(
+            "a pipe is either opened to a member or accepted from one",
+            &format!("to accept it from this member only: --accept --from {member}"),
+        ),
+        Some(_) if args.to.is_some() => wrong(
+            "--to goes with --accept: the side that accepts decides where a pipe leads",
+            "leave --to out; the member that accepts gives it",
+        ),
+        Some(_) if args.from.is_some() => wrong(
+            "--from goes with --accept",
+            "leave --from out, or accept in place of naming a member",
+        ),
+        _ => Ok(()),
     }
 }
 

@@ -1,6 +1,11 @@
 //! Groups as files: `peerage group export|import`, `peerage group db …`.
 
-use std::{fs::OpenOptions, io::Write, os::unix::fs::OpenOptionsExt, path::Path};
+use std::{
+    fs::OpenOptions,
+    io::{ErrorKind, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+};
 
 use hyper::Method;
 use serde::Serialize;
@@ -15,6 +20,7 @@ use super::{
 };
 use crate::{
     Error,
+    error::catalogue,
     model::{ExportRequest, GroupConfigFile, GroupConfigRequest, GroupInfo, ImportedDatabase},
     portable::whole_file_of,
 };
@@ -69,8 +75,9 @@ pub(super) async fn import_config(
     };
     let imported = client.post("/v1/groups/import", &request).await;
     let imported: GroupInfo = imported.map_err(|failure: Failure| match &*failure.0.code {
-        "identity_not_found" => failure
-            .advise("bring the identity first: peerage id export there, peerage id import here"),
+        "identity_not_found" => failure.advise(
+            "export the identity there (id export), and bring it here: peerage id import FILE",
+        ),
         _ => failure,
     })?;
     group::finish(client, imported, false, output).await
@@ -103,6 +110,7 @@ pub(super) async fn database(
             let group = GroupArg {
                 group: Some(group),
                 identity,
+                as_argument: true,
             };
             let path = client.group(&group).await?.below("/database");
             let imported: ImportedDatabase = client.upload(&path, &file).await?;
@@ -118,13 +126,17 @@ pub(super) async fn database(
     }
 }
 
-/// A file with secrets in it replaces no other.
+/// A file with secrets in it replaces no other, nor does a card that somebody was invited by.
 pub(super) fn must_be_new(path: &Path) -> Result<(), Failure> {
-    if path.exists() {
-        let reason = format!("{} exists and is not overwritten", path.display());
-        return Err(Error::invalid("out", reason).into());
+    match path.exists() {
+        true => Err(exists(path)),
+        false => Ok(()),
     }
-    Ok(())
+}
+
+fn exists(path: &Path) -> Failure {
+    let detail = format!("{} exists and is not overwritten", path.display());
+    Failure::new(&catalogue::FILE_EXISTS, detail)
 }
 
 /// Writes a new file for its owner alone.
@@ -138,5 +150,9 @@ pub(super) fn write_private(path: &Path, text: &str) -> Result<(), Failure> {
             file.write_all(text.as_bytes())?;
             file.sync_all()
         })
-        .map_err(|error| Error::io(path, error).into())
+        .map_err(|error| match error.kind() {
+            // Made by somebody else meanwhile.
+            ErrorKind::AlreadyExists => exists(path),
+            _ => Error::io(path, error).into(),
+        })
 }

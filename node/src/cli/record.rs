@@ -11,7 +11,7 @@ use super::{
     failure::Failure,
     id::Deleted,
     input,
-    output::{Output, fields, harmless, short_time, table},
+    output::{Output, fields, harmless, on_one_line, short_time, table},
     values::AttributeArg,
 };
 use crate::{
@@ -36,11 +36,16 @@ pub(super) async fn run(
             attributes,
             expires,
         } => {
+            let Some(payload) = content(payload)? else {
+                return Err(Failure::usage(
+                    "nothing to publish: give --payload or --file; --payload '' publishes an empty record",
+                ));
+            };
             let put = RecordPut {
                 kind,
                 expires: Some(expires.0),
                 attributes: plain(attributes),
-                payload: content(payload)?,
+                payload: Some(payload),
                 payload_text: None,
             };
             let path = client.group(&group).await?.below("/records");
@@ -57,10 +62,12 @@ pub(super) async fn run(
         }
         RecordCommand::Ls { group, kind, limit } => {
             let path = client.group(&group).await?;
-            let query = kind.map_or_else(String::new, |kind| format!("type={}", segment(&kind)));
+            let query = kind
+                .as_ref()
+                .map_or_else(String::new, |kind| format!("type={}", segment(kind)));
             let path = path.asking("/records", &query);
             let records: Vec<RecordInfo> = client.list_up_to(&path, limit).await?;
-            output.show(&records, |records| record_table(records))
+            output.show(&records, |records| record_table(records, kind.as_deref()))
         }
         RecordCommand::Update {
             group,
@@ -161,7 +168,7 @@ fn attribute_text(attribute: &AttributeInfo) -> String {
 
 fn shown(record: &RecordInfo) -> String {
     match &record.payload_text {
-        Some(text) => harmless(text),
+        Some(text) => on_one_line(text),
         None => format!(
             "({} bytes)",
             bytes_of(record).map_or(0, |bytes| bytes.len())
@@ -195,10 +202,12 @@ fn record_fields(record: &RecordInfo) -> String {
     ])
 }
 
-fn record_table(records: &[RecordInfo]) -> String {
+/// `kind` is the name that the records were asked for by: it cannot be had from their type.
+fn record_table(records: &[RecordInfo], kind: Option<&str>) -> String {
     table(
         [
             "ID",
+            "TYPE",
             "VERSION",
             "CREATOR",
             "MODIFIED",
@@ -209,6 +218,7 @@ fn record_table(records: &[RecordInfo]) -> String {
             let attributes: Vec<_> = record.attributes.iter().map(attribute_text).collect();
             [
                 record.id.clone(),
+                kind.map_or_else(|| record.kind.chars().take(8).collect::<String>(), harmless),
                 record.version.to_string(),
                 record.creator.chars().take(8).collect(),
                 short_time(&record.modified),

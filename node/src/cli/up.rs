@@ -160,7 +160,10 @@ async fn start(settings: Settings, output: Output) -> Result<Node, Failure> {
         Err(Error::PassphraseNeeded { .. })
             if output == Output::Text && std::io::stdin().is_terminal() =>
         {
-            let passphrase = input::prompt("Passphrase of the identities: ")?;
+            let passphrase = input::prompt(
+                "Passphrase of the identities: ",
+                "give it with --passphrase-file FILE, or in PEERAGE_PASSPHRASE",
+            )?;
             Ok(Node::builder(settings)
                 .passphrase(passphrase)
                 .start()

@@ -90,7 +90,11 @@ impl EventStream {
             over: Box::pin(async move { life.over().await }),
         };
         if let Place::Elsewhere(now) = place {
-            stream.tell_gap(now, None, "the group has begun its numbers anew since");
+            stream.tell_gap(
+                now,
+                None,
+                "this position was never reached here, or the group has begun its numbers anew",
+            );
         }
         stream
     }

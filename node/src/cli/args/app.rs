@@ -14,7 +14,7 @@ pub enum AppCommand {
     Register(RegisterArgs),
     /// Attach as an application and hold groups, until interrupted
     #[command(
-        after_help = "Example:\n  peerage app attach Chess --connect\n\nThe application is the one whose token is in PEERAGE_TOKEN. What it holds stays online at least until this command ends, however it ends."
+        after_help = "Example:\n  peerage app attach Chess --connect\n\nThe application is the one whose token is in PEERAGE_TOKEN, which has to be set. What it holds stays online at least until this command ends, however it ends."
     )]
     Attach {
         /// Groups to open: peer name, a unique start of it, or the friendly name

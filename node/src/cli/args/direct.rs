@@ -40,6 +40,12 @@ pub enum DirectCommand {
         /// Message type: a name or a UUID
         #[arg(long = "type", value_name = "TYPE", default_value = "message")]
         kind: String,
+        /// The peer id of one of the member's nodes [default: any that is known]
+        #[arg(long, value_name = "PEER-ID")]
+        node: Option<String>,
+        /// Where the member is [default: looked up]
+        #[arg(long, value_name = "ADDRESS")]
+        address: Option<String>,
         /// The content, up to 16 MiB
         #[command(flatten)]
         payload: PayloadArgs,
@@ -94,8 +100,7 @@ pub enum DirectCommand {
 /// `peerage direct pipe`
 #[derive(Debug, Clone, Args)]
 pub struct PipeArgs {
-    /// The member: peer name, a unique start of it, public key, or the friendly name
-    #[arg(required_unless_present = "accept", conflicts_with = "accept")]
+    /// The member: peer name, a unique start of it, public key, or the friendly name; none with --accept
     pub member: Option<String>,
     /// Wait for a member that names us
     #[arg(long)]
@@ -104,10 +109,10 @@ pub struct PipeArgs {
     #[arg(long, value_name = "MEMBER", requires = "accept")]
     pub from: Option<String>,
     /// Forward TCP: listen here, each connection through a pipe of its own
-    #[arg(long, value_name = "IP:PORT", conflicts_with = "accept")]
+    #[arg(long, value_name = "IP:PORT", value_parser = place, conflicts_with = "accept")]
     pub listen: Option<SocketAddr>,
     /// Forward TCP: connect each pipe to this place, until interrupted
-    #[arg(long, value_name = "IP:PORT", requires = "accept")]
+    #[arg(long, value_name = "IP:PORT", value_parser = place, requires = "accept")]
     pub to: Option<SocketAddr>,
     /// Let --listen and --to be other addresses than loopback ones
     #[arg(long)]
@@ -135,4 +140,29 @@ pub enum KindArg {
     Neighbour,
     /// Both
     All,
+}
+
+/// An address and a port. Of the names there is one that needs no looking up.
+fn place(text: &str) -> Result<SocketAddr, String> {
+    let numbers = match text.strip_prefix("localhost:") {
+        Some(port) => format!("127.0.0.1:{port}"),
+        None => text.to_owned(),
+    };
+    numbers
+        .parse()
+        .map_err(|_| "an IP address and a port are needed, such as 127.0.0.1:2222".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_numbers_or_localhost() {
+        assert_eq!(place("localhost:2222"), place("127.0.0.1:2222"));
+        assert!(place("[::1]:0").is_ok());
+        for wrong in ["2222", "localhost", "example.org:22", "127.0.0.1"] {
+            assert!(place(wrong).unwrap_err().contains("127.0.0.1:2222"));
+        }
+    }
 }

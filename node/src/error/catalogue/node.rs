@@ -22,6 +22,13 @@ room! {
         "A folder that a backup is to be restored to has something in it.",
         "name another folder with --data-dir, or put this one aside with --force",
     );
+    FILE_EXISTS = Entry::new(
+        "file_exists",
+        Conflict,
+        "A file that is to be made is there already, and what is in it is not overwritten.",
+        "name another file with --out, or move this one away",
+    )
+    .original("PEER_E_ALREADY_EXISTS");
     INVALID_EXPORT = Entry::new(
         "invalid_export",
         FixInput,
