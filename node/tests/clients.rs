@@ -17,11 +17,18 @@ mod typescript;
 use std::{
     ffi::OsString,
     fs,
+    io::Read,
+    os::unix::process::CommandExt,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
 };
 
 use api::Api;
+
+/// By then a client's tests have ended, even on a busy machine.
+const DEADLINE: Duration = Duration::from_secs(180);
 
 fn clients() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/clients")
@@ -129,14 +136,40 @@ fn quietly(command: &mut Command) -> bool {
     command.output().is_ok_and(|output| output.status.success())
 }
 
+/// Runs a command, whose children end with it, for as long as any of these may take.
 fn runs(command: &mut Command) {
-    let output = command.output().unwrap();
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.process_group(0).spawn().unwrap();
+    let said = [
+        read(child.stdout.take().unwrap()),
+        read(child.stderr.take().unwrap()),
+    ];
+    let until = Instant::now() + DEADLINE;
+    let status = loop {
+        match child.try_wait().unwrap() {
+            Some(status) => break Some(status),
+            None if Instant::now() < until => thread::sleep(Duration::from_millis(50)),
+            None => {
+                let all = format!("-{}", child.id());
+                let _ = Command::new("kill").args(["-KILL", "--", &all]).status();
+                let _ = child.wait();
+                break None;
+            }
+        }
+    };
+    let said = said.map(|said| said.join().unwrap()).concat();
     assert!(
-        output.status.success(),
-        "{command:?}\n{}\n{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
+        status.is_some_and(|status| status.success()),
+        "{command:?}: {status:?}\n{said}"
     );
+}
+
+fn read(mut from: impl Read + Send + 'static) -> JoinHandle<String> {
+    thread::spawn(move || {
+        let mut said = Vec::new();
+        let _ = from.read_to_end(&mut said);
+        String::from_utf8_lossy(&said).into_owned()
+    })
 }
 
 /// Said where it is seen whatever the test runner captures.

@@ -233,7 +233,7 @@ class ChainLink(TypedDict):
     """End."""
 
 
-Check: TypeAlias = Literal["configuration", "environment", "folder", "files", "daemon", "port", "disk", "clock", "buffers", "open_files", "bootstrap", "credentials", "members", "synchronisation"]
+Check: TypeAlias = Literal["configuration", "environment", "folder", "files", "daemon", "node_key", "port", "disk", "clock", "buffers", "open_files", "bootstrap", "credentials", "members", "synchronisation"]
 """What the doctor looks at."""
 
 
@@ -725,6 +725,9 @@ class GroupInfo(TypedDict):
 
     records: int
     """Records held, including reserved types and tombstones."""
+
+    revoked: NotRequired[bool]
+    """Whether the membership was taken away: the identity was removed from the group, or has left it."""
 
     role: str
     """The member's role: `admin`, `inviting-member` or `member`."""
@@ -1847,7 +1850,7 @@ Standing: TypeAlias = Literal["member", "expired", "elsewhere", "unknown"]
 """What a membership at one place of the tree is worth."""
 
 
-Validity: TypeAlias = Literal["valid", "expired", "not_yet_valid"]
+Validity: TypeAlias = Literal["valid", "expired", "not_yet_valid", "revoked"]
 """What a membership is worth at the moment."""
 
 

@@ -659,7 +659,7 @@ class Operations:
     async def identities_default_card(
         self,
     ) -> models.CardText:
-        """The card of the identity used when none is named; makes that identity if there is none at all"""
+        """The card of the identity used when none is named"""
         answer: models.CardText = await self._call("GET", path_of("identities_default_card"))
         return answer
 

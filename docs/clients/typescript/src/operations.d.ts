@@ -173,7 +173,7 @@ export type ChainLink = {
 };
 
 /** What the doctor looks at. */
-export type Check = "configuration" | "environment" | "folder" | "files" | "daemon" | "port" | "disk" | "clock" | "buffers" | "open_files" | "bootstrap" | "credentials" | "members" | "synchronisation";
+export type Check = "configuration" | "environment" | "folder" | "files" | "daemon" | "node_key" | "port" | "disk" | "clock" | "buffers" | "open_files" | "bootstrap" | "credentials" | "members" | "synchronisation";
 
 /** Where a member is to be found. */
 export type ConnectRequest = {
@@ -566,6 +566,8 @@ export type GroupInfo = {
   outcome?: Outcome;
   /** Records held, including reserved types and tombstones. */
   records: number;
+  /** Whether the membership was taken away: the identity was removed from the group, or has left it. */
+  revoked?: boolean;
   /** The member's role: `admin`, `inviting-member` or `member`. */
   role: string;
   /** How far the node has got with the group. */
@@ -1467,7 +1469,7 @@ export type SessionEventKind = "attached" | "ended";
 export type Standing = "member" | "expired" | "elsewhere" | "unknown";
 
 /** What a membership is worth at the moment. */
-export type Validity = "valid" | "expired" | "not_yet_valid";
+export type Validity = "valid" | "expired" | "not_yet_valid" | "revoked";
 
 /** Joins a group by its address: with its password, or by asking. */
 export type VisitRequest = {
@@ -1714,7 +1716,7 @@ export abstract class Operations {
   identitiesCreate(body: NewIdentity, options?: { idempotencyKey?: string }): Promise<IdentityInfo>;
   /** The identity used when none is named */
   identitiesDefault(): Promise<IdentityInfo>;
-  /** The card of the identity used when none is named; makes that identity if there is none at all */
+  /** The card of the identity used when none is named */
   identitiesDefaultCard(): Promise<CardText>;
   /** Delete an identity for ever; it must be in no group */
   identitiesDelete(name: string): Promise<void>;

@@ -159,7 +159,7 @@ test("direct messages go both ways", async () => {
   assert.equal((await there.receive()).data.toString(), "psst");
   await peerage.directClose(group, id);
   assert.equal(await there.receive(), undefined);
-  await Promise.all([here.finish(), there.finish()]);
+  await Promise.all([here.close(), there.close()]);
   end.abort();
   await listening;
 });
@@ -176,7 +176,7 @@ test("a pipe carries bytes both ways", async () => {
   await there.write("thanks");
   await there.end();
   assert.equal((await here.readAll()).toString(), "thanks");
-  await Promise.all([here.close(), there.close()]);
+  await Promise.all([here.finish(), there.finish()]);
 });
 
 test("waiting for a pipe can be ended", async () => {
