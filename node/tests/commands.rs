@@ -362,3 +362,34 @@ fn a_card_with_more_in_it_than_a_card_is_refused() {
     fs::write(&file, forms(&der)).unwrap();
     ada.json(["invite", "create", "--card", name]);
 }
+
+/// A member that was not there while the others moved comes back by a new invitation.
+#[test]
+fn an_invitation_says_where_the_others_are_now() {
+    let (ada, ben) = (Place::new(), Place::new());
+    let (ada_up, ben_up) = (ada.start(), ben.start());
+    ada.json(["id", "new", "--friendly-name", "Ada"]);
+    ben.json(["id", "new", "--friendly-name", "Ben"]);
+    ada.json(["group", "create", "--friendly-name", "Chess", "--connect"]);
+    let card = ben.path().join("ben.card");
+    ben.json(["id", "card", "--out", card.to_str().unwrap()]);
+    let join = || {
+        let invitation = ada.json(["invite", "create", "--card", card.to_str().unwrap()]);
+        ben.json(["join", invitation["uri"].as_str().unwrap(), "--connect"]);
+    };
+    let near = || {
+        let until = std::time::Instant::now() + std::time::Duration::from_secs(60);
+        while ben.json(["group", "show"])["neighbours"] != 1 {
+            assert!(std::time::Instant::now() < until, "they did not meet");
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+    };
+    join();
+    near();
+    assert_eq!((ada_up.terminate().0, ben_up.terminate().0), (0, 0));
+    // Both on other ports, and nobody who could tell.
+    let _daemons = (ada.start(), ben.start());
+    assert_eq!(ben.json(["group", "show"])["status"], "listening");
+    join();
+    near();
+}

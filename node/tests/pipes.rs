@@ -225,7 +225,8 @@ fn the_command_line_sends_messages_files_and_tcp_connections() {
             .len(),
         2
     );
-    let at_node = ["--node", opened["node"].as_str().unwrap()];
+    let open = ada.json(["direct", "ls"])[0].clone();
+    let at_node = ["--node", open["node"].as_str().unwrap()];
     let on_it = ["direct", "send", &id, "--payload", "still there?"];
     let (exit, problem) = ada.fails([&on_it[..], &at_node].concat());
     assert_eq!((exit, problem["code"].as_str()), (2, Some("usage")));

@@ -164,6 +164,10 @@ impl Inner {
         kept?;
         self.open_replica(replica, &turn, &known, membership)
             .await?;
+        if open && membership.connected {
+            // It may be alone because the others are elsewhere now, and here it is said where.
+            self.connect(replica, &turn).await?;
+        }
         self.handle_of(replica, membership)
     }
 }

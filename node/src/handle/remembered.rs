@@ -113,8 +113,14 @@ impl Inner {
                 None => peers.push((peer, vec![address])),
             }
         }
-        for (peer, addresses) in self.remembered(replica).await? {
-            peers.retain(|(known, _)| *known != peer);
+        for (peer, mut addresses) in self.remembered(replica).await? {
+            // It may have moved since, and an invitation that came later say where to.
+            if let Some(at) = peers.iter().position(|(known, _)| *known == peer) {
+                let (_, others) = peers.remove(at);
+                let new = |other: &Multiaddr| !addresses.contains(other);
+                let others: Vec<_> = others.into_iter().filter(new).collect();
+                addresses.extend(others);
+            }
             peers.push((peer, addresses));
         }
         Ok(peers)

@@ -152,6 +152,15 @@ impl<'a> GroupView<'a> {
 }
 
 impl GroupState {
+    /// Hears of peers that may be members.
+    fn suggest(&mut self, known: Vec<(PeerId, Vec<Multiaddr>)>, local: &PeerId, now: Now) {
+        for (peer, addresses) in known {
+            if peer != *local {
+                self.neighbours.suggest(peer, addresses, now.instant);
+            }
+        }
+    }
+
     pub(super) fn gate(&self) -> Gate<'_> {
         Gate {
             group: &self.group,
@@ -282,6 +291,10 @@ impl Engine {
             return;
         };
         if state.online.is_some() {
+            // Who is alone may have been told anew where the others are.
+            if state.neighbours.is_empty() {
+                state.suggest(known, &self.local, now);
+            }
             // Asked again: says again how it goes.
             self.begin_search(replica, false, now);
             return;
@@ -300,11 +313,7 @@ impl Engine {
             next_exploration: now.instant + EXPLORATION_INTERVAL,
             attempts: Attempts::default(),
         });
-        for (peer, addresses) in known {
-            if peer != self.local {
-                state.neighbours.suggest(peer, addresses, now.instant);
-            }
-        }
+        state.suggest(known, &self.local, now);
         state.presence.hasten(now.instant);
         let group = state.group;
         if self.closing.iter().any(|(_, of)| *of == group) {
