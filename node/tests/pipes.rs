@@ -246,6 +246,13 @@ fn the_command_line_sends_messages_files_and_tcp_connections() {
     let content = bytes(5_000_000);
     let mut accept = Running::start(ben, &["direct", "pipe", "--accept", "--from", "Ada"]);
     accept.0.stdin.take().unwrap().write_all(b"thanks").unwrap();
+    // Read as it comes: the sender ends when everything was taken.
+    let mut out = accept.0.stdout.take().unwrap();
+    let taking = thread::spawn(move || {
+        let mut received = Vec::new();
+        out.read_to_end(&mut received).unwrap();
+        received
+    });
     let source = ada.path().join("source");
     fs::write(&source, &content).unwrap();
     let output = once_they_listen(|| {
@@ -258,9 +265,9 @@ fn the_command_line_sends_messages_files_and_tcp_connections() {
             .unwrap()
     });
     assert_eq!(output.stdout, b"thanks");
-    let (code, received, problem) = accept.ended();
+    let (code, _, problem) = accept.ended();
     assert_eq!(code, 0, "{problem}");
-    assert!(received == content);
+    assert!(taking.join().unwrap() == content);
 
     // A pipe whose sender dies is a failure at the other end.
     let accept = Running::start(ben, &["direct", "pipe", "--accept", "--no-input", "--json"]);
