@@ -8,6 +8,7 @@
 
 pub(crate) mod config;
 pub(crate) mod database;
+pub(crate) mod head;
 pub(crate) mod sealed;
 
 use std::{

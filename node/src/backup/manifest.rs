@@ -4,7 +4,11 @@ use libp2p::PeerId;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{Error, Result, folder::is_kept, portable::sealed::invalid};
+use crate::{
+    Error, Result,
+    folder::is_kept,
+    portable::{head::check_head, sealed::invalid},
+};
 
 /// The name of the entry that holds it, the first one.
 pub(super) const NAME: &str = "manifest.json";
@@ -75,13 +79,6 @@ pub struct FileInBackup {
     pub sha256: String,
 }
 
-/// What every version of the format says.
-#[derive(Deserialize)]
-struct Kind {
-    format: String,
-    version: u32,
-}
-
 impl Manifest {
     pub(crate) fn of(made: String, node: &PeerId) -> Self {
         Self {
@@ -104,17 +101,7 @@ impl Manifest {
     /// Reads and checks it: known version, only files that belong into a data folder, each once.
     pub(super) fn read(json: &[u8]) -> Result<Self> {
         let unreadable = |error: serde_json::Error| invalid(WHAT, error);
-        let kind: Kind = serde_json::from_slice(json).map_err(unreadable)?;
-        if kind.format != FORMAT {
-            return Err(invalid(WHAT, "it is something else"));
-        }
-        if kind.version != VERSION {
-            let reason = format!(
-                "it has version {}, which this build does not know",
-                kind.version
-            );
-            return Err(invalid(WHAT, reason));
-        }
+        check_head(json, FORMAT, VERSION, WHAT)?;
         let manifest: Self = serde_json::from_slice(json).map_err(unreadable)?;
         if manifest.files.len() > MAX_FILES {
             return Err(invalid(WHAT, format!("it has more than {MAX_FILES} files")));

@@ -22,7 +22,10 @@ use peerage_records::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, Zeroizing};
 
-use super::sealed::{self, invalid};
+use super::{
+    head::check_head,
+    sealed::{self, invalid},
+};
 use crate::{Error, Result, folder::Membership, model::instant_text};
 
 /// At most this many bytes of text: a chain of full size, eight addresses, names, a key, and base64
@@ -55,13 +58,6 @@ impl std::fmt::Debug for GroupConfig {
             .field("identity", &self.identity)
             .finish_non_exhaustive()
     }
-}
-
-/// What every version of the format says.
-#[derive(Deserialize)]
-struct Kind {
-    format: String,
-    version: u32,
 }
 
 /// How it looks in the file.
@@ -175,17 +171,7 @@ impl GroupConfig {
     /// Reads what lies under the passphrase, and checks that its parts belong together.
     pub(crate) fn from_json(json: &[u8]) -> Result<Self> {
         let unreadable = |error: serde_json::Error| invalid(WHAT, error);
-        let kind: Kind = serde_json::from_slice(json).map_err(unreadable)?;
-        if kind.format != FORMAT {
-            return Err(invalid(WHAT, "it is something else"));
-        }
-        if kind.version != VERSION {
-            let reason = format!(
-                "it has version {}, which this build does not know",
-                kind.version
-            );
-            return Err(invalid(WHAT, reason));
-        }
+        check_head(json, FORMAT, VERSION, WHAT)?;
         let file: File = serde_json::from_slice(json).map_err(unreadable)?;
         let bounded = |address: &Multiaddr| address.len() <= MAX_ADDRESS_BYTES;
         if file.bootstrap.len() > MAX_BOOTSTRAP_ADDRESSES || !file.bootstrap.iter().all(bounded) {
