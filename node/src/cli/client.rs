@@ -241,18 +241,7 @@ impl Client {
         path: &str,
         body: Option<&impl Serialize>,
     ) -> Result<Bytes, Failure> {
-        let mut request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header(header::HOST, "peerage");
-        let body = match body {
-            Some(body) => {
-                request = request.header(header::CONTENT_TYPE, "application/json");
-                Bytes::from(serde_json::to_vec(body).map_err(internal)?)
-            }
-            None => Bytes::new(),
-        };
-        let request = request.body(Full::new(body)).map_err(internal)?;
+        let request = request_of(method, path, body)?;
         let exchange = async {
             let response = self.send(request).await?;
             if !response.status().is_success() {
@@ -403,6 +392,26 @@ fn broken(error: hyper::Error) -> Failure {
     let mut failure = Failure::from(Error::ShuttingDown);
     failure.0.detail = format!("the daemon broke off: {error}");
     failure.advise("see the daemon's log; start it with: peerage up")
+}
+
+/// A request with this body as JSON, or without one.
+fn request_of(
+    method: Method,
+    path: &str,
+    body: Option<&impl Serialize>,
+) -> Result<Request<Full<Bytes>>, Failure> {
+    let mut request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header(header::HOST, "peerage");
+    let body = match body {
+        Some(body) => {
+            request = request.header(header::CONTENT_TYPE, "application/json");
+            Bytes::from(serde_json::to_vec(body).map_err(internal)?)
+        }
+        None => Bytes::new(),
+    };
+    request.body(Full::new(body)).map_err(internal)
 }
 
 fn internal(error: impl ToString) -> Failure {

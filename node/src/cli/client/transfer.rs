@@ -6,7 +6,7 @@ use std::{
 };
 
 use futures::stream;
-use http_body_util::{BodyExt, Full, StreamBody};
+use http_body_util::{BodyExt, StreamBody};
 use hyper::{
     Method, Request, Response,
     body::{Body, Bytes, Frame, Incoming},
@@ -15,7 +15,7 @@ use hyper::{
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::io::AsyncReadExt;
 
-use super::{Client, broken, collect, internal};
+use super::{Client, broken, collect, internal, request_of};
 use crate::{Error, api::FILE_BYTES_HEADER, cli::failure::Failure};
 
 /// Bytes read from a file at once.
@@ -31,18 +31,7 @@ impl Client {
         output: &mut impl Write,
         mut progress: impl FnMut(u64, Option<u64>),
     ) -> Result<(), Failure> {
-        let mut request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header(header::HOST, "peerage");
-        let body = match body {
-            Some(body) => {
-                request = request.header(header::CONTENT_TYPE, "application/json");
-                Bytes::from(serde_json::to_vec(body).map_err(internal)?)
-            }
-            None => Bytes::new(),
-        };
-        let request = request.body(Full::new(body)).map_err(internal)?;
+        let request = request_of(method, path, body)?;
         let response = self.success(request).await?;
         let total = response
             .headers()
